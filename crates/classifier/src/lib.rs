@@ -1,0 +1,1 @@
+//! Station: is it an order, an enquiry or neither, and why.

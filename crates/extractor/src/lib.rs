@@ -1,0 +1,1 @@
+//! Station: items, quantities, sizes and modifiers out of a customer's words.

@@ -1,0 +1,1 @@
+//! The operator's command: provision, menu, dataset, simulate, eval, replay, doctor.

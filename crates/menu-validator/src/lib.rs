@@ -1,0 +1,1 @@
+//! Station: every item against the menu: accepted, review or rejected.

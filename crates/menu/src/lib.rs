@@ -1,0 +1,1 @@
+//! The restaurant's menu and options, and their cache in Memcached.

@@ -1,0 +1,1 @@
+//! Station: tells the kitchen on Discord, one webhook a category.

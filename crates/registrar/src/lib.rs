@@ -1,0 +1,1 @@
+//! Station: writes orders, reviews and enquiries to PostgreSQL, the rest to a file.

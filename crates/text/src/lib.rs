@@ -1,0 +1,1 @@
+//! Words, numbers and spelling: text as people type it, made comparable.
