@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::subject::{DEAD_LETTER_ROOT, DEAD_LETTERS, TAP, Topic};
+use crate::subject::{CONTROLS, DEAD_LETTER_ROOT, DEAD_LETTERS, TAP, Topic};
 
 /// The stream that holds every event of the line.
 pub const STREAM: &str = "GREENBITE";
@@ -225,7 +225,11 @@ fn station(service: Service) -> User {
     User {
         name: service.as_str(),
         publish,
-        subscribe: vec![format!("{}.>", service.inbox_prefix()), "$SRV.>".to_owned()],
+        subscribe: vec![
+            format!("{}.>", service.inbox_prefix()),
+            "$SRV.>".to_owned(),
+            crate::subject::control(service),
+        ],
         allow_responses: true,
     }
 }
@@ -263,12 +267,48 @@ pub fn users() -> Vec<User> {
         allow_responses: false,
     });
 
+    // The web page: sees all, settles reviews, replays dead letters, pauses stations, clears a class's data.
+    users.push(User {
+        name: Service::Dashboard.as_str(),
+        publish: {
+            let mut publish = strings(&["greenbite.*.*.*", CONTROLS, "$SRV.>"]);
+            for stream in [STREAM, DEAD_LETTER_STREAM] {
+                publish.extend([
+                    format!("$JS.API.STREAM.INFO.{stream}"),
+                    format!("$JS.API.STREAM.PURGE.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}.>"),
+                    format!("$JS.API.CONSUMER.INFO.{stream}.*"),
+                    format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+                    format!("$JS.API.CONSUMER.CREATE.{stream}"),
+                    format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
+                ]);
+            }
+            publish.push(format!("$JS.API.STREAM.MSG.DELETE.{DEAD_LETTER_STREAM}"));
+            publish
+        },
+        subscribe: vec![
+            format!("{}.>", Service::Dashboard.inbox_prefix()),
+            TAP.to_owned(),
+            DEAD_LETTERS.to_owned(),
+            format!("$JS.EVENT.ADVISORY.CONSUMER.*.{STREAM}.>"),
+            "$SRV.>".to_owned(),
+        ],
+        allow_responses: true,
+    });
+
     // Taps, publishes and makes consumers of its own for a class; cannot delete or purge.
     users.push(User {
         name: "teacher",
         publish: {
-            let mut publish =
-                strings(&[TAP, "$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"]);
+            let mut publish = strings(&[
+                TAP,
+                CONTROLS,
+                "$SRV.>",
+                "$JS.API.INFO",
+                "$JS.API.STREAM.NAMES",
+                "$JS.API.STREAM.LIST",
+            ]);
             for stream in [STREAM, DEAD_LETTER_STREAM] {
                 publish.extend([
                     format!("$JS.API.STREAM.INFO.{stream}"),
@@ -329,7 +369,7 @@ mod tests {
             for subject in user.publish.iter().filter(|subject| subject.starts_with("greenbite.")) {
                 assert!(own.contains(&subject.as_str()), "{} may publish {subject}", user.name);
             }
-            assert!(!user.subscribe.iter().any(|subject| subject.starts_with("greenbite")), "{}", user.name);
+            assert!(!user.subscribe.iter().any(|subject| subject.starts_with("greenbite.")), "{}", user.name);
         }
     }
 }
