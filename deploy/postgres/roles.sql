@@ -27,6 +27,7 @@ GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON
 GRANT SELECT (message_id, category, state) ON notifications TO greenbite_ingest;
 GRANT SELECT (message_id, decided_at) ON reviews TO greenbite_ingest;
 GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
+GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
 
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
@@ -51,7 +52,7 @@ GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO gre
 
 -- The operator's command: imports the menu, replays, discards, exports. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
-    notifications, simulations TO greenbite_operator;
+    notifications, simulations, watched_files TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options TO greenbite_operator;
