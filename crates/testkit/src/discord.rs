@@ -287,7 +287,12 @@ impl Shared {
     }
 
     fn note(&self, webhook: &str, method: &'static str, status: u16) {
-        self.lock().answered.push(Answered { webhook: webhook.to_owned(), at: Instant::now(), method, status });
+        self.lock().answered.push(Answered {
+            webhook: webhook.to_owned(),
+            at: Instant::now(),
+            method,
+            status,
+        });
     }
 }
 
@@ -299,7 +304,8 @@ async fn look(State(shared): State<Arc<Shared>>, Path((id, token)): Path<(String
         if let Some(fault) = fault {
             suffer(&shared, name, "GET", fault).await?;
         }
-        Ok(axum::Json(json!({ "type": 1, "id": id, "name": name, "channel_id": "1", "guild_id": "1" })).into_response())
+        Ok(axum::Json(json!({ "type": 1, "id": id, "name": name, "channel_id": "1", "guild_id": "1" }))
+            .into_response())
     }
     .await
     .unwrap_or_else(|refusal: Response| refusal);
@@ -396,7 +402,9 @@ async fn suffer(shared: &Shared, name: &str, method: &'static str, fault: Fault)
             401 => refusal(401, 50027, "Invalid Webhook Token", None),
             403 => refusal(403, 50013, "Missing Permissions", None),
             404 => refusal(404, 10015, "Unknown Webhook", None),
-            other => (StatusCode::from_u16(other).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "").into_response(),
+            other => {
+                (StatusCode::from_u16(other).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "").into_response()
+            }
         }),
         Fault::NeverAnswers => {
             shared.note(name, method, 0);
@@ -542,7 +550,11 @@ fn check_embed(index: &str, embed: &Value, complaints: &mut Complaints) -> usize
     }
     let timestamp = embed.get("timestamp").and_then(Value::as_str);
     if timestamp.is_some_and(|time| DateTime::parse_from_rfc3339(time).is_err()) {
-        complaints.add(&[at[0], at[1], "timestamp"], "DATE_TIME_TYPE_PARSE", "Could not be parsed as a timestamp.");
+        complaints.add(
+            &[at[0], at[1], "timestamp"],
+            "DATE_TIME_TYPE_PARSE",
+            "Could not be parsed as a timestamp.",
+        );
     }
     if size == 0 {
         complaints.add(&[at[0], at[1], "description"], "BASE_TYPE_REQUIRED", "This field is required");

@@ -72,7 +72,9 @@ pub fn unprivileged_user() -> anyhow::Result<Option<User>> {
             return Ok(Some(user));
         }
     }
-    anyhow::bail!("we are root, PostgreSQL refuses to run as root, and there is neither a user 'postgres' nor 'nobody'")
+    anyhow::bail!(
+        "we are root, PostgreSQL refuses to run as root, and there is neither a user 'postgres' nor 'nobody'"
+    )
 }
 
 /// Runs the command as the unprivileged user when we are root.

@@ -117,18 +117,23 @@ impl Nats {
             command.arg("--config").arg(repository().join("deploy/nats/nats.conf"));
             for user in topology::users() {
                 let password = self.passwords.get(user.name);
-                command.env(user.password_variable(), password.with_context(|| {
-                    format!("no password was given for the bus's user '{}'", user.name)
-                })?);
+                command.env(
+                    user.password_variable(),
+                    password.with_context(|| {
+                        format!("no password was given for the bus's user '{}'", user.name)
+                    })?,
+                );
             }
         }
         let log = self.home.path().join("nats-server.log");
         let mut process = Process::spawn("nats-server", command, &log, Signal::SIGTERM)?;
         let address = ("127.0.0.1", self.port);
-        process.ready(Duration::from_secs(20), || async move {
-            // It greets before it knows its storage only when it is not ready, so a greeting is enough.
-            greets(address).await
-        }).await?;
+        process
+            .ready(Duration::from_secs(20), || async move {
+                // It greets before it knows its storage only when it is not ready, so a greeting is enough.
+                greets(address).await
+            })
+            .await?;
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         Ok(())
     }

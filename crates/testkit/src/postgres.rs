@@ -57,7 +57,11 @@ impl Postgres {
     }
 
     /// With its data and log in this directory, on this port where it is free. Data that is there is kept.
-    pub async fn open(home: Home, preferred_port: Option<u16>, durability: Durability) -> anyhow::Result<Postgres> {
+    pub async fn open(
+        home: Home,
+        preferred_port: Option<u16>,
+        durability: Durability,
+    ) -> anyhow::Result<Postgres> {
         home.give_away()?;
         let mut postgres = Postgres {
             port: port::prefer(preferred_port)?,
@@ -111,7 +115,11 @@ impl Postgres {
             .bind(name)
             .fetch_one(&mut connection)
             .await?;
-        if there { migrate(&self.url(name)).await? } else { self.create_migrated(name).await? }
+        if there {
+            migrate(&self.url(name)).await?
+        } else {
+            self.create_migrated(name).await?
+        }
         Ok(self.url(name))
     }
 
@@ -187,7 +195,12 @@ impl Postgres {
             command.args(["-c", setting]);
         }
         if self.durability == Durability::Process {
-            for setting in ["fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_parallel_workers_per_gather=0"] {
+            for setting in [
+                "fsync=off",
+                "full_page_writes=off",
+                "shared_buffers=32MB",
+                "max_parallel_workers_per_gather=0",
+            ] {
                 command.args(["-c", setting]);
             }
         }

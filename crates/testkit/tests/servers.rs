@@ -51,7 +51,8 @@ async fn the_buss_users_may_do_what_their_station_needs_and_no_more() {
     let first = tokio::time::timeout(Duration::from_secs(5), tap.next()).await.unwrap().unwrap();
     assert_eq!(first.subject.as_str(), "greenbite.classified.order.1", "the forged one was let through");
 
-    let options = async_nats::ConnectOptions::with_user_and_password("classifier".to_owned(), "guessed".to_owned());
+    let options =
+        async_nats::ConnectOptions::with_user_and_password("classifier".to_owned(), "guessed".to_owned());
     assert!(options.connect(nats.url()).await.is_err(), "a wrong password was let in");
     assert!(async_nats::connect(nats.url()).await.is_err(), "nobody in particular was let in");
 }
@@ -93,7 +94,10 @@ async fn every_test_gets_a_migrated_database_of_its_own() {
     let (one, two) = tokio::try_join!(postgres.database(), postgres.database()).unwrap();
     assert_ne!(one, two);
     let mut connection = PgConnection::connect(&one).await.unwrap();
-    sqlx::query("INSERT INTO messages (source, text) VALUES ('test', 'a burger')").execute(&mut connection).await.unwrap();
+    sqlx::query("INSERT INTO messages (source, text) VALUES ('test', 'a burger')")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let mut other = PgConnection::connect(&two).await.unwrap();
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&mut other).await.unwrap();
     assert_eq!(rows, 0);
@@ -109,13 +113,16 @@ async fn a_database_keeps_what_was_committed_over_a_restart_and_a_crash() {
             .execute(&mut connection)
             .await
             .unwrap();
-        if round == 1 { postgres.restart().await.unwrap() } else {
+        if round == 1 {
+            postgres.restart().await.unwrap()
+        } else {
             postgres.crash().await;
             assert!(PgConnection::connect(&url).await.is_err());
             postgres.start_again().await.unwrap();
         }
         let mut connection = PgConnection::connect(&url).await.unwrap();
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&mut connection).await.unwrap();
+        let rows: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&mut connection).await.unwrap();
         assert_eq!(rows, round);
     }
 }
@@ -174,7 +181,10 @@ fn servers_end_and_their_data_goes_when_the_test_is_killed() {
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while !report.exists() {
-        assert!(Instant::now() < deadline && victim.try_wait().unwrap().is_none(), "the servers did not start");
+        assert!(
+            Instant::now() < deadline && victim.try_wait().unwrap().is_none(),
+            "the servers did not start"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     let ports: Vec<u16> =
@@ -189,7 +199,11 @@ fn servers_end_and_their_data_goes_when_the_test_is_killed() {
 
     let deadline = Instant::now() + Duration::from_secs(10);
     while ports.iter().any(listens) || std::fs::read_dir(&temporary).unwrap().count() > 0 {
-        assert!(Instant::now() < deadline, "something is left: {:?}", std::fs::read_dir(&temporary).unwrap().collect::<Vec<_>>());
+        assert!(
+            Instant::now() < deadline,
+            "something is left: {:?}",
+            std::fs::read_dir(&temporary).unwrap().collect::<Vec<_>>()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
