@@ -1,12 +1,18 @@
 //! `cargo xtask`: the commands of the README.
 
+mod cargo;
 mod generate;
+mod install;
+mod sqlx_prepare;
+mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Tasks for those who work on GreenBite and those who try it.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,
@@ -14,12 +20,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    Test(test::Arguments),
+    Install(install::Arguments),
     Generate(generate::Arguments),
+    SqlxPrepare(sqlx_prepare::Arguments),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Install(arguments) => install::run(&arguments),
         Task::Generate(arguments) => generate::run(&arguments),
+        Task::SqlxPrepare(arguments) => sqlx_prepare::run(&arguments).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
