@@ -142,6 +142,11 @@ pub fn journey(id: MessageId) -> String {
     format!("{ROOT}.*.*.{id}")
 }
 
+/// Every dead letter of one message.
+pub fn dead_letters_of(id: MessageId) -> String {
+    format!("{DEAD_LETTER_ROOT}.*.*.{id}")
+}
+
 /// The subject of a dead letter: `greenbite-dlq.<service>.<code>.<id>`.
 ///
 /// `id` is the last token of the original subject; characters that a subject cannot hold become `_`.
