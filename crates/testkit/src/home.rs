@@ -28,6 +28,8 @@ impl Home {
             .context("cannot create a temporary directory")?
             .keep();
         watchdog::guard_directory(&path)?;
+        // Passed through, not looked into, by whom servers run as when we are root.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o711))?;
         Ok(Home { path, temporary: true })
     }
 
@@ -35,6 +37,18 @@ impl Home {
     pub fn at(path: &Path) -> anyhow::Result<Home> {
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Home { path: path.canonicalize()?, temporary: false })
+    }
+
+    /// A directory that stays, for a server that may have to run as somebody else than us: this one, or, where
+    /// that user cannot get to it, one in /var/tmp that belongs to it.
+    pub fn reachable_at(path: &Path) -> anyhow::Result<Home> {
+        let home = Home::at(path)?;
+        let open = |path: &Path| path.metadata().is_ok_and(|data| data.permissions().mode() & 0o001 != 0);
+        if unprivileged_user()?.is_none() || home.path.ancestors().skip(1).all(open) {
+            return Ok(home);
+        }
+        let name = home.path.display().to_string().replace('/', "-");
+        Home::at(&Path::new("/var/tmp").join(format!("greenbite{name}")))
     }
 
     /// The directory.

@@ -14,6 +14,7 @@
 
 pub mod discord;
 mod home;
+pub mod line;
 mod memcached;
 pub mod nats;
 mod port;
@@ -23,6 +24,7 @@ mod programs;
 mod watchdog;
 
 pub use home::{Home, random_password, unprivileged_user};
+pub use line::Line;
 pub use memcached::Memcached;
 pub use nats::Nats;
 pub use port::free_port;
