@@ -138,7 +138,8 @@ impl Bus {
     ) -> Result<Result<T, u64>, BusError> {
         let payload = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let answer = self.request(subject, None, payload).await?;
-        let unreadable = |error: &dyn fmt::Display| BusError::Unknown(format!("answer about {what}: {error}"));
+        let unreadable =
+            |error: &dyn fmt::Display| BusError::Unknown(format!("answer about {what}: {error}"));
         let envelope: Envelope<T> =
             serde_json::from_slice(&answer.payload).map_err(|error| unreadable(&error))?;
         match (envelope.error, envelope.answer) {
@@ -155,7 +156,8 @@ impl Bus {
     /// How full a stream is.
     pub async fn stream_state(&self, stream: &str) -> Result<StreamState, BusError> {
         let what = format!("stream {stream}");
-        let info: StreamInfo = found(self.api(&format!("$JS.API.STREAM.INFO.{stream}"), &what, None).await?, what)?;
+        let info: StreamInfo =
+            found(self.api(&format!("$JS.API.STREAM.INFO.{stream}"), &what, None).await?, what)?;
         Ok(StreamState {
             messages: info.state.messages,
             bytes: info.state.bytes,
@@ -181,9 +183,11 @@ impl Bus {
 
     /// How far every durable of the line is.
     pub async fn line_state(&self) -> Result<Vec<(&'static ConsumerSpec, DurableState)>, BusError> {
-        futures::future::try_join_all(CONSUMERS.iter().map(|spec| async move {
-            Ok((*spec, self.durable_state(STREAM, spec.durable).await?))
-        }))
+        futures::future::try_join_all(
+            CONSUMERS
+                .iter()
+                .map(|spec| async move { Ok((*spec, self.durable_state(STREAM, spec.durable).await?)) }),
+        )
         .await
     }
 
@@ -218,7 +222,12 @@ impl Bus {
     }
 
     /// The first message from this place on whose subject fits the filter.
-    pub async fn next_message(&self, stream: &str, filter: &str, from: u64) -> Result<Option<Stored>, BusError> {
+    pub async fn next_message(
+        &self,
+        stream: &str,
+        filter: &str,
+        from: u64,
+    ) -> Result<Option<Stored>, BusError> {
         self.get(stream, json!({ "seq": from.max(1), "next_by_subj": filter })).await
     }
 
@@ -268,7 +277,9 @@ impl Bus {
             (Some(subject), Some(sequence)) => {
                 Ok(Some(Stored { subject: subject.to_owned(), sequence, headers, payload: answer.payload }))
             }
-            _ => Err(BusError::Unknown(format!("direct get {body}: the answer names no subject or sequence"))),
+            _ => {
+                Err(BusError::Unknown(format!("direct get {body}: the answer names no subject or sequence")))
+            }
         }
     }
 }
