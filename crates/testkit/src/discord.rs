@@ -613,3 +613,83 @@ fn read(webhook: &str, id: String, at: DateTime<Utc>, payload: &Value, body: Byt
         body,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(payload: Value) -> Value {
+        check(&payload).err().and_then(|refusal| refusal.errors).unwrap_or(Value::Null)
+    }
+
+    fn embed(embed: Value) -> Value {
+        json!({ "embeds": [embed] })
+    }
+
+    #[test]
+    fn each_limit_is_taken_when_it_is_just_kept_and_refused_beyond() {
+        for (length, limit) in [(256, true), (257, false)] {
+            assert_eq!(complaints(embed(json!({ "title": "é".repeat(length) }))).is_null(), limit);
+        }
+        for (path, payload) in [
+            ("/content/_errors", json!({ "content": "x".repeat(2001) })),
+            ("/embeds/0/description/_errors", embed(json!({ "description": "x".repeat(4097) }))),
+            ("/embeds/0/footer/text/_errors", embed(json!({ "footer": { "text": "x".repeat(2049) } }))),
+            (
+                "/embeds/0/fields/0/value/_errors",
+                embed(json!({ "fields": [{ "name": "n", "value": "x".repeat(1025) }] })),
+            ),
+            ("/embeds/0/fields/0/name/_errors", embed(json!({ "fields": [{ "name": " ", "value": "v" }] }))),
+            ("/embeds/0/fields/_errors", embed(json!({ "fields": vec![json!({ "name": "n", "value": "v" }); 26] }))),
+            ("/embeds/_errors", json!({ "embeds": vec![json!({ "description": "x".repeat(2001) }); 3] })),
+            ("/embeds/_errors", json!({ "embeds": vec![json!({ "title": "x" }); 11] })),
+        ] {
+            assert!(complaints(payload).pointer(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn blanks_around_a_text_do_not_count() {
+        let padded = format!("  {}\n", "x".repeat(256));
+        assert_eq!(check(&embed(json!({ "title": padded }))), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_message_is_refused() {
+        assert_eq!(check(&json!({ "content": " " })).unwrap_err().code, 50006);
+        assert!(check(&embed(json!({}))).is_err());
+    }
+
+    fn accepted(title: &str, content: &str, message: i64) -> Accepted {
+        let footer = format!("GreenBite · message {message}");
+        let payload = json!({ "content": content, "embeds": [{ "title": title, "footer": { "text": footer } }] });
+        read("order", "1".into(), Utc::now(), &payload, Bytes::new())
+    }
+
+    #[tokio::test]
+    async fn repeats_are_counted_and_unmarked_ones_stand_out() {
+        let discord = StandIn::start().await.unwrap();
+        discord.lock().accepted.extend([
+            accepted("Order 1 · $5", "", 7),
+            accepted("POSSIBLE REPEAT: Order 1 · $5", "⚠️ **Possible repeat** of order 1", 7),
+            accepted("Review 1 · please decide", "", 8),
+            accepted("Order 2 · $6", "", 8),
+            accepted("Order 3 · $7", "", 9),
+            accepted("Order 3 · $7", "", 9),
+        ]);
+        let summary = discord.summary();
+        assert_eq!((summary.accepted, summary.distinct, summary.marked), (6, 4, 1));
+        assert_eq!((summary.repeated, summary.repeated_unmarked), (vec![7, 9], vec![9]));
+    }
+
+    #[tokio::test]
+    async fn started_again_on_the_same_address_it_has_the_same_webhooks() {
+        let discord = StandIn::start().await.unwrap();
+        let (address, url) = (discord.address(), discord.webhook("order"));
+        discord.stop().await;
+        let again = StandIn::start_on(address).await.unwrap();
+        assert_eq!(again.webhook("order"), url);
+        assert_eq!(name_of(url.rsplit('/').next().unwrap()), Some("order"));
+        assert_eq!(name_of("s3cr3t"), None);
+    }
+}
