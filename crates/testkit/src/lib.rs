@@ -12,6 +12,7 @@
 //! Every server keeps its data in a directory of its own that goes with it, and ends with the process that
 //! started it, even when that is killed with SIGKILL. `cargo xtask test` installs what is needed.
 
+pub mod chaos;
 pub mod discord;
 mod home;
 pub mod line;

@@ -33,7 +33,7 @@ pub struct Options {
     pub durability: Durability,
     /// Where the binaries are; beside the running program if not given.
     pub binaries: Option<PathBuf>,
-    /// Settings for every station, such as `GREENBITE_LANES__DEFAULT`.
+    /// Settings for every station and the operator's command, such as `GREENBITE_LANES__DEFAULT`.
     pub environment: Vec<(String, String)>,
 }
 
@@ -259,7 +259,6 @@ impl Line {
             }
             _ => {}
         }
-        command.envs(self.options.environment.iter().map(|(key, value)| (key, value)));
         let log = station.directory.join("log");
         let name = format!("{service} (replica {replica})");
         station.process = Some(Process::spawn(&name, command, &log, Signal::SIGTERM)?);
@@ -458,6 +457,8 @@ impl Line {
         }
         command.env("GREENBITE_DATABASE__URL", self.database_url_of(service));
         command.env("GREENBITE_MEMCACHED__ADDRESS", self.memcached.address());
+        // The operator's command too: it provisions stream and durables by the same settings.
+        command.envs(self.options.environment.iter().map(|(key, value)| (key, value)));
         command
     }
 

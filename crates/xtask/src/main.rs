@@ -1,6 +1,7 @@
 //! `cargo xtask`: the commands of the README.
 
 mod cargo;
+mod chaos;
 mod generate;
 mod install;
 mod sqlx_prepare;
@@ -21,6 +22,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Test(test::Arguments),
+    Chaos(chaos::Arguments),
     Install(install::Arguments),
     Generate(generate::Arguments),
     SqlxPrepare(sqlx_prepare::Arguments),
@@ -30,6 +32,7 @@ enum Task {
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
+        Task::Chaos(arguments) => chaos::run(&arguments).await,
         Task::Install(arguments) => install::run(&arguments),
         Task::Generate(arguments) => generate::run(&arguments),
         Task::SqlxPrepare(arguments) => sqlx_prepare::run(&arguments).await,
