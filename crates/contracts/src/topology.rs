@@ -121,12 +121,14 @@ consumers! {
     CLASSIFIER = "classifier" of Classifier: ReceivedMessage => ClassifiedOrder, ClassifiedEnquiry, ClassifiedMisc;
     EXTRACTOR = "extractor" of Extractor: ClassifiedOrder => ExtractedOrder, ExtractedUnclear;
     MENU_VALIDATOR = "menu-validator" of MenuValidator: ExtractedOrder => ValidatedAccepted, ValidatedReview, ValidatedRejected;
-    REGISTRAR_ORDER = "registrar-order" of Registrar: ValidatedAccepted => RegisteredOrder;
-    REGISTRAR_REVIEW = "registrar-review" of Registrar: ValidatedReview => RegisteredReview;
-    REGISTRAR_REJECTED = "registrar-rejected" of Registrar: ValidatedRejected => RegisteredEnquiry;
-    REGISTRAR_UNCLEAR = "registrar-unclear" of Registrar: ExtractedUnclear => RegisteredEnquiry;
-    REGISTRAR_ENQUIRY = "registrar-enquiry" of Registrar: ClassifiedEnquiry => RegisteredEnquiry;
-    REGISTRAR_MISC = "registrar-misc" of Registrar: ClassifiedMisc => RegisteredMisc;
+    // The first outcome of a message stands. Whichever of them meets a message that has one tells of that one
+    // again, since its first telling may have been lost with the bus: so each may publish all four.
+    REGISTRAR_ORDER = "registrar-order" of Registrar: ValidatedAccepted => RegisteredOrder, RegisteredReview, RegisteredEnquiry, RegisteredMisc;
+    REGISTRAR_REVIEW = "registrar-review" of Registrar: ValidatedReview => RegisteredReview, RegisteredOrder, RegisteredEnquiry, RegisteredMisc;
+    REGISTRAR_REJECTED = "registrar-rejected" of Registrar: ValidatedRejected => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_UNCLEAR = "registrar-unclear" of Registrar: ExtractedUnclear => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_ENQUIRY = "registrar-enquiry" of Registrar: ClassifiedEnquiry => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_MISC = "registrar-misc" of Registrar: ClassifiedMisc => RegisteredMisc, RegisteredOrder, RegisteredReview, RegisteredEnquiry;
     NOTIFIER_ORDER = "notifier-order" of Notifier: RegisteredOrder => NotifiedOrder;
     NOTIFIER_REVIEW = "notifier-review" of Notifier: RegisteredReview => NotifiedReview;
     NOTIFIER_ENQUIRY = "notifier-enquiry" of Notifier: RegisteredEnquiry => NotifiedEnquiry;
