@@ -82,8 +82,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = |time: &Duration| format!("{:.1} s", time.as_secs_f64());
         match self {
-            Fault::Kill(service, replica, away) => write!(f, "SIGKILL {service} {replica}, back after {}", seconds(away)),
-            Fault::Suspend(service, replica, still) => write!(f, "SIGSTOP {service} {replica} for {}", seconds(still)),
+            Fault::Kill(service, replica, away) => {
+                write!(f, "SIGKILL {service} {replica}, back after {}", seconds(away))
+            }
+            Fault::Suspend(service, replica, still) => {
+                write!(f, "SIGSTOP {service} {replica} for {}", seconds(still))
+            }
             Fault::RestartBus => f.write_str("restart nats-server"),
             Fault::KillBus(away) => write!(f, "SIGKILL nats-server, back after {}", seconds(away)),
             Fault::WipeBus => f.write_str("wipe the JetStream storage"),
@@ -138,7 +142,8 @@ pub fn schedule(plan: &Plan) -> Vec<(Duration, Fault)> {
 }
 
 fn draw(random: &mut StdRng, replicas: usize) -> Fault {
-    let while_ = |random: &mut StdRng, from: u64, to: u64| Duration::from_millis(random.random_range(from..to));
+    let while_ =
+        |random: &mut StdRng, from: u64, to: u64| Duration::from_millis(random.random_range(from..to));
     let station = Service::STATIONS[random.random_range(0..Service::STATIONS.len())];
     let replica = random.random_range(0..replicas);
     match random.random_range(0..100) {
@@ -153,7 +158,10 @@ fn draw(random: &mut StdRng, replicas: usize) -> Fault {
         72..77 => Fault::StopCache(while_(random, 500, 5_000)),
         77..89 => {
             let fault = match random.random_range(0..4) {
-                0 => DiscordFault::TooManyRequests { retry_after: while_(random, 200, 2_000), global: random.random() },
+                0 => DiscordFault::TooManyRequests {
+                    retry_after: while_(random, 200, 2_000),
+                    global: random.random(),
+                },
                 1 => DiscordFault::Status(500),
                 2 => DiscordFault::NeverAnswers,
                 _ => DiscordFault::Slow(Duration::from_secs(20)),
@@ -209,9 +217,11 @@ impl fmt::Display for Report {
         for (at, fault) in &self.schedule {
             writeln!(f, "  {:>6.1} s  {fault}", at.as_secs_f64())?;
         }
-        let faults: Vec<String> = self.faults().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let faults: Vec<String> =
+            self.faults().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         writeln!(f, "seed {}: {} faults ({})", self.seed, self.schedule.len(), faults.join(", "))?;
-        let outcomes: Vec<String> = self.outcomes.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        let outcomes: Vec<String> =
+            self.outcomes.iter().map(|(what, count)| format!("{what} {count}")).collect();
         writeln!(f, "  {} messages: {}", self.messages, outcomes.join(", "))?;
         writeln!(
             f,
@@ -292,7 +302,10 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     report.settled_in = settled_in;
     for (id, _) in report.offences.iter().filter(|(id, _)| *id > 0).take(3) {
         let output = line.greenbite(&["journey", &id.to_string()]).await;
-        let text = output.map_or_else(|error| format!("{error:#}"), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let text = output.map_or_else(
+            |error| format!("{error:#}"),
+            |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+        );
         report.journeys.push(text);
     }
     line.stop_stations().await;
@@ -302,7 +315,8 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
 /// Different texts out of the repository's data set.
 fn texts(count: usize) -> anyhow::Result<Vec<String>> {
     let path = repository().join("data/messages.csv");
-    let mut rows = csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut rows =
+        csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut texts = BTreeSet::new();
     for row in rows.records() {
         texts.insert(row?.get(1).context("a row without a message")?.to_owned());
@@ -526,7 +540,9 @@ async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result
         )))
         .fetch_all(line.pool())
         .await?;
-        report.offences.extend(odd.into_iter().map(|id| (id, format!("the table {table} and its outcome differ"))));
+        report
+            .offences
+            .extend(odd.into_iter().map(|id| (id, format!("the table {table} and its outcome differ"))));
         let twice: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
             "SELECT message_id FROM {table} GROUP BY message_id HAVING count(*) > 1"
         )))
@@ -537,7 +553,9 @@ async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result
     let miscellaneous = miscellaneous(line, replicas(line))?;
     for (id, _, (outcome, _)) in &messages {
         if (outcome == Category::Misc.as_str()) != miscellaneous.contains(id) {
-            report.offences.push((*id, "the file of miscellaneous messages and its outcome differ".to_owned()));
+            report
+                .offences
+                .push((*id, "the file of miscellaneous messages and its outcome differ".to_owned()));
         }
     }
 

@@ -640,7 +640,10 @@ mod tests {
                 embed(json!({ "fields": [{ "name": "n", "value": "x".repeat(1025) }] })),
             ),
             ("/embeds/0/fields/0/name/_errors", embed(json!({ "fields": [{ "name": " ", "value": "v" }] }))),
-            ("/embeds/0/fields/_errors", embed(json!({ "fields": vec![json!({ "name": "n", "value": "v" }); 26] }))),
+            (
+                "/embeds/0/fields/_errors",
+                embed(json!({ "fields": vec![json!({ "name": "n", "value": "v" }); 26] })),
+            ),
             ("/embeds/_errors", json!({ "embeds": vec![json!({ "description": "x".repeat(2001) }); 3] })),
             ("/embeds/_errors", json!({ "embeds": vec![json!({ "title": "x" }); 11] })),
         ] {
@@ -662,7 +665,8 @@ mod tests {
 
     fn accepted(title: &str, content: &str, message: i64) -> Accepted {
         let footer = format!("GreenBite · message {message}");
-        let payload = json!({ "content": content, "embeds": [{ "title": title, "footer": { "text": footer } }] });
+        let payload =
+            json!({ "content": content, "embeds": [{ "title": title, "footer": { "text": footer } }] });
         read("order", "1".into(), Utc::now(), &payload, Bytes::new())
     }
 

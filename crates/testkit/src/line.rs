@@ -125,7 +125,11 @@ impl Line {
         let (nats, memcached, postgres) = tokio::try_join!(
             Nats::open(below("nats")?, standard(4222), nats::new_passwords()?),
             Memcached::open(below("memcached")?, standard(11211)),
-            Postgres::open(Home::reachable_at(&home.path().join("postgres"))?, standard(5432), options.durability),
+            Postgres::open(
+                Home::reachable_at(&home.path().join("postgres"))?,
+                standard(5432),
+                options.durability
+            ),
         )?;
         let url = postgres.named_database(DATABASE).await?;
         let pool = PgPoolOptions::new().max_connections(4).connect(&url).await?;

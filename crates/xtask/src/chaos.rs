@@ -32,7 +32,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     install::ensure(&[install::NATS, install::MEMCACHED, install::POSTGRESQL])?;
     cargo::run(cargo::command().args(["build", "--workspace", "--bins"]))?;
     let mut offences = 0;
-    let mut table = String::from("seed  faults  messages  generations  notifications  repeats  settled  offences\n");
+    let mut table =
+        String::from("seed  faults  messages  generations  notifications  repeats  settled  offences\n");
     for seed in arguments.seed..arguments.seed + arguments.runs {
         println!("chaos with seed {seed}, {} minutes of faults:", arguments.minutes);
         let mut plan = Plan::new(seed, Duration::from_secs_f64(arguments.minutes * 60.0));

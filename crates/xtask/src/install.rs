@@ -123,7 +123,10 @@ pub fn ensure(needs: &[Need]) -> anyhow::Result<()> {
     // What counts is what is there now, not what the package manager thought of it.
     let absent = missing();
     if !absent.is_empty() {
-        bail!("{} still missing after the installation ({status}); its output above says why", names(&absent));
+        bail!(
+            "{} still missing after the installation ({status}); its output above says why",
+            names(&absent)
+        );
     }
     if Path::new("/run/systemd/system").exists() {
         println!(

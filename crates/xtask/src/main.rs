@@ -2,6 +2,7 @@
 
 mod cargo;
 mod chaos;
+mod deny;
 mod generate;
 mod install;
 mod sqlx_prepare;
@@ -24,6 +25,7 @@ enum Task {
     Test(test::Arguments),
     Chaos(chaos::Arguments),
     Install(install::Arguments),
+    Deny(deny::Arguments),
     Generate(generate::Arguments),
     SqlxPrepare(sqlx_prepare::Arguments),
 }
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments).await,
         Task::Install(arguments) => install::run(&arguments),
+        Task::Deny(arguments) => deny::run(&arguments),
         Task::Generate(arguments) => generate::run(&arguments),
         Task::SqlxPrepare(arguments) => sqlx_prepare::run(&arguments).await,
     };
