@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -59,8 +59,8 @@ pub fn is_same(file: &mut File, position: &Position) -> io::Result<bool> {
 pub enum Found {
     /// In the file of that name.
     Here(File),
-    /// In the file that had that name: it was rotated away and is not read to its end.
-    Rotated(PathBuf, File),
+    /// In the file that had that name and was rotated away; whether there is a new one of that name.
+    Rotated(File, bool),
     /// Nowhere: the file that was read is gone or was truncated; the one of that name is another.
     Replaced(File),
     /// There is no file of that name, nor the rotated one.
@@ -69,27 +69,25 @@ pub enum Found {
 
 /// Looks for the file to read on in: the one under this name, or, rotated, one whose name begins with it.
 pub fn find(path: &Path, position: &Position) -> io::Result<Found> {
-    let current = match File::open(path) {
+    let mut current = match File::open(path) {
         Ok(file) => Some(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if let Some(mut file) = current {
-        if is_same(&mut file, position)? {
-            return Ok(Found::Here(file));
-        }
-        return Ok(match rotated(path, position)? {
-            Some((path, old)) if old.metadata()?.len() > position.offset => Found::Rotated(path, old),
-            _ => Found::Replaced(file),
-        });
+    if let Some(file) = &mut current
+        && is_same(file, position)?
+    {
+        return Ok(current.map_or(Found::Missing, Found::Here));
     }
-    Ok(match rotated(path, position)? {
-        Some((path, old)) if old.metadata()?.len() > position.offset => Found::Rotated(path, old),
-        _ => Found::Missing,
+    let old = if position.offset == 0 { None } else { rotated(path, position)? };
+    Ok(match (old, current) {
+        (Some(old), current) => Found::Rotated(old, current.is_some()),
+        (None, Some(file)) => Found::Replaced(file),
+        (None, None) => Found::Missing,
     })
 }
 
-fn rotated(path: &Path, position: &Position) -> io::Result<Option<(PathBuf, File)>> {
+fn rotated(path: &Path, position: &Position) -> io::Result<Option<File>> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
     else {
         return Ok(None);
@@ -104,7 +102,7 @@ fn rotated(path: &Path, position: &Position) -> io::Result<Option<(PathBuf, File
         }
         let mut file = File::open(entry.path())?;
         if is_same(&mut file, position)? {
-            return Ok(Some((entry.path(), file)));
+            return Ok(Some(file));
         }
     }
     Ok(None)
@@ -138,11 +136,12 @@ mod tests {
         fs::write(&path, "message\none\ntwo\n").unwrap();
         let position = read_to(&path, 12);
         fs::rename(&path, folder.path().join("orders.csv.1")).unwrap();
-        assert!(matches!(find(&path, &position).unwrap(), Found::Rotated(..)));
+        assert!(matches!(find(&path, &position).unwrap(), Found::Rotated(_, false)));
         fs::write(&path, "message\nthree, and more than the old file held\n").unwrap();
-        assert!(matches!(find(&path, &position).unwrap(), Found::Rotated(..)));
-        let position = read_to(&folder.path().join("orders.csv.1"), 16);
+        assert!(matches!(find(&path, &position).unwrap(), Found::Rotated(_, true)));
+        fs::remove_file(folder.path().join("orders.csv.1")).unwrap();
         assert!(matches!(find(&path, &position).unwrap(), Found::Replaced(_)));
+        assert!(matches!(find(&path, &position.next_file()).unwrap(), Found::Here(_)));
     }
 
     #[test]

@@ -8,13 +8,16 @@ use std::fmt;
 
 use async_nats::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use contracts::topology::{CONSUMERS, DEAD_LETTER_STREAM, STREAM};
-use contracts::{ConsumerSpec, MessageId, subject};
+use contracts::topology::{ADVISORY_DURABLE, CONSUMERS, DEAD_LETTER_STREAM, STREAM};
+use contracts::{Code, ConsumerSpec, DeadLetter, MessageId, subject};
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::bus::{Bus, BusError, Stored};
+use crate::dead_letter;
+use crate::trace::Trace;
 
 /// How full a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -290,4 +293,124 @@ fn found<T>(answer: Result<T, u64>, what: String) -> Result<T, BusError> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
     headers.get(name).map(|value| value.as_str())
+}
+
+/// The server's word that it gave a message up: delivered as often as allowed, never acknowledged.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// The durable that it was for.
+    pub durable: String,
+    /// Its place in the stream of the line.
+    pub sequence: u64,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    advisory: async_nats::jetstream::Message,
+}
+
+#[derive(Deserialize)]
+struct Advisory {
+    consumer: String,
+    stream_seq: u64,
+    #[serde(default)]
+    deliveries: u32,
+}
+
+/// What became of a message that the server gave up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resolved {
+    /// It is a whole dead letter now.
+    Buried(Box<DeadLetter>),
+    /// The station was done with it: what came of it is on the line, or it is a dead letter already.
+    WasDone,
+    /// The stream does not hold it any more.
+    Gone,
+}
+
+impl Bus {
+    /// Messages that the server gave up and that nobody has looked after yet, at most so many.
+    pub async fn given_up(&self, most: usize) -> Result<Vec<GivenUp>, BusError> {
+        let unknown = |error: &dyn fmt::Display| BusError::Unknown(format!("durable {ADVISORY_DURABLE}: {error}"));
+        let consumer: async_nats::jetstream::consumer::PullConsumer = self
+            .jetstream()
+            .get_consumer_from_stream(ADVISORY_DURABLE, DEAD_LETTER_STREAM)
+            .await
+            .map_err(|error| unknown(&error))?;
+        let mut advisories =
+            consumer.fetch().max_messages(most).messages().await.map_err(|error| unknown(&error))?;
+        let mut list = Vec::new();
+        while let Some(advisory) = advisories.next().await {
+            let advisory = advisory.map_err(|error| unknown(&error))?;
+            match serde_json::from_slice::<Advisory>(&advisory.payload) {
+                Ok(Advisory { consumer, stream_seq, deliveries }) => {
+                    list.push(GivenUp { durable: consumer, sequence: stream_seq, deliveries, advisory });
+                }
+                Err(error) => {
+                    tracing::warn!("an advisory of the server cannot be read and is passed over: {error}");
+                    acknowledge(&advisory).await?;
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    /// Makes a message that the server gave up a whole dead letter, unless the station was done with it.
+    pub async fn resolve(&self, given_up: GivenUp) -> Result<Resolved, BusError> {
+        let resolved = self.look_after(&given_up).await?;
+        acknowledge(&given_up.advisory).await?;
+        Ok(resolved)
+    }
+
+    async fn look_after(&self, given_up: &GivenUp) -> Result<Resolved, BusError> {
+        let Some(spec) = CONSUMERS.iter().find(|spec| spec.durable == given_up.durable) else {
+            return Ok(Resolved::WasDone); // A class's own durable: not the line's business.
+        };
+        let Some(original) = self.message_at(STREAM, given_up.sequence).await? else {
+            return Ok(Resolved::Gone);
+        };
+        let id = original.subject.rsplit('.').next().unwrap_or_default().to_owned();
+        if let Ok(id) = id.parse::<MessageId>() {
+            for output in spec.outputs {
+                let there = self.last_for(&output.subject(id)).await?;
+                if there.is_some_and(|there| {
+                    there.sequence > original.sequence && there.generation() >= original.generation()
+                }) {
+                    return Ok(Resolved::WasDone);
+                }
+            }
+            if let Some(letter) = self.last_dead_letter(id).await?
+                && serde_json::from_slice::<DeadLetter>(&letter.payload)
+                    .is_ok_and(|letter| letter.stream_sequence == Some(given_up.sequence))
+            {
+                return Ok(Resolved::WasDone);
+            }
+        }
+        let mut headers = dead_letter::headers(Some(&original.headers));
+        // What the direct get added.
+        headers.retain(|name, _| !ADDED_BY_GET.contains(&name.as_str()));
+        let letter = DeadLetter {
+            service: spec.service,
+            code: Code::MaxDeliveries,
+            reason: format!(
+                "It was delivered {} times to {}, which never said that it was done.",
+                given_up.deliveries, spec.durable
+            ),
+            attempts: given_up.deliveries,
+            at: chrono::Utc::now(),
+            subject: original.subject.clone(),
+            headers,
+            payload: dead_letter::payload(&original.payload),
+            stream_sequence: Some(given_up.sequence),
+            trace_id: Trace::from_headers(&original.headers).map(|trace| trace.trace_id()),
+        };
+        let msg_id = format!("{id}:{}:given-up:{}", spec.durable, given_up.sequence);
+        self.publish_dead_letter(&letter, &msg_id).await?;
+        Ok(Resolved::Buried(Box::new(letter)))
+    }
+}
+
+const ADDED_BY_GET: [&str; 5] =
+    ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence"];
+
+async fn acknowledge(message: &async_nats::jetstream::Message) -> Result<(), BusError> {
+    message.ack().await.map_err(|error| BusError::Unknown(format!("acknowledgement of an advisory: {error}")))
 }
