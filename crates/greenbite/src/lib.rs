@@ -1,1 +1,3 @@
 //! The operator's command: provision, menu, dataset, simulate, eval, replay, doctor.
+
+pub mod dataset;

@@ -1,8 +1,14 @@
 //! The restaurant's menu and options, and their cache in Memcached.
 
+pub mod cache;
 pub mod csv;
+pub mod error;
 pub mod keys;
+pub mod live;
 pub mod model;
 
+pub use cache::Cache;
+pub use error::Error;
 pub use keys::slug;
+pub use live::{MenuHandle, import};
 pub use model::{Menu, MenuItem, MenuOption};
