@@ -1,4 +1,5 @@
 //! Many callers, one thread.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

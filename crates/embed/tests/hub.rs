@@ -1,4 +1,5 @@
 //! The hub as a person without internet meets it, by a server of our own on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "hub")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! What is wrong with a model's files is said before it is used.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A real model: all-MiniLM-L6-v2, which a package ships. The first run downloads 84 MB.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
