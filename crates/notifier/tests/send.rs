@@ -282,7 +282,7 @@ fn the_webhooks_key_is_in_no_error_and_no_log() {
     });
     let logs = String::from_utf8(logs.0.lock().unwrap().clone()).unwrap();
     assert!(
-        logs.contains("TRACE") && logs.contains("reqwest"),
+        logs.contains("TRACE") && logs.contains("hyper_util"),
         "nothing was logged, so nothing is shown: {logs}"
     );
     for text in [&errors, &logs] {

@@ -68,8 +68,8 @@ fn fault(label: &Label, menu: &[MenuRow], options: &[OptionRow]) -> Option<Strin
     if order == empty {
         return Some("an order has lines, and nothing else has".into());
     }
-    if order && label.text.trim_end().ends_with('?') {
-        return Some("what ends in a question mark is never an order".into());
+    if label.kind != Kind::Enquiry && label.text.trim_end().ends_with('?') {
+        return Some("what ends in a question mark asks something".into());
     }
     if !label.off_menu && !label.off_menu_items.is_empty() || (!order && label.off_menu) {
         return Some("off_menu and the lines disagree".into());

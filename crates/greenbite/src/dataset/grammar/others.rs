@@ -106,7 +106,7 @@ impl Grammar<'_> {
                 self.list(rng, voice, &lines, true)?
             }
             "item" => self.one_of(rng, |row| !is_plural(&row.name))?,
-            "burger" | "burger2" => self.one_of(rng, |row| row.category == "Burgers")?,
+            "burger" => self.one_of(rng, |row| row.category == "Burgers")?,
             "dish" => self.one_of(rng, |row| {
                 !is_plural(&row.name)
                     && ["Burgers", "Salads", "Soups", "Desserts"].contains(&row.category.as_str())
@@ -132,6 +132,7 @@ impl Grammar<'_> {
             "street" => self.pick(rng, "streets")?.to_owned(),
             "allergen" => self.pick(rng, "allergens")?.to_owned(),
             "time" => clock(rng, hour),
+            "earlier" => clock(rng, hour.saturating_sub(3)),
             "small" => rng.random_range(2..=14).to_string(),
             "room" => rng.random_range(101..=420).to_string(),
             "people" => rng.random_range(2..=12).to_string(),

@@ -181,8 +181,9 @@ pub(super) fn article(name: &str) -> &'static str {
 /// One slip of the finger in a long word, or two words run together.
 pub(super) fn misspell(rng: &mut StdRng, name: &str) -> String {
     let mut words: Vec<String> = name.split(' ').map(str::to_owned).collect();
-    let long: Vec<usize> =
-        (0..words.len()).filter(|at| words[*at].len() > 5 && words[*at].is_ascii()).collect();
+    // "fries" and the like stay: they are known as plurals by their last word.
+    let open = words.len() - usize::from(is_plural(name));
+    let long: Vec<usize> = (0..open).filter(|at| words[*at].len() > 5 && words[*at].is_ascii()).collect();
     if words.len() == 2 && words[1].to_lowercase() == "burger" && rng.random_bool(0.2) {
         return words.concat();
     }
