@@ -41,4 +41,4 @@ pub use settings::{
 };
 pub use stage::{Context, Outcome, Stage, StageError};
 pub use trace::Trace;
-pub use upkeep::{DurableState, StreamState};
+pub use upkeep::{DurableState, GivenUp, Resolved, StreamState};
