@@ -2,7 +2,10 @@
 
 pub mod csv;
 pub mod keys;
+pub mod lexicon;
 pub mod model;
+pub mod reading;
 
 pub use keys::slug;
+pub use lexicon::Lexicon;
 pub use model::{Menu, MenuItem, MenuOption};
