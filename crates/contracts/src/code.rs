@@ -41,6 +41,7 @@ codes! {
     TooLarge = "GB201": "The message is larger than the line carries.";
     EmptyMessage = "GB202": "The message has no text.";
     NotText = "GB203": "The message holds characters that are not text.";
+    BadRow = "GB204": "The row of the file cannot be read.";
     RetriesUsedUp = "GB301": "A passing failure did not pass in all its tries.";
     Deadline = "GB302": "The station did not finish with the message in its time, twice.";
     Panicked = "GB303": "The station's code failed on the message, twice.";

@@ -495,6 +495,15 @@ pub struct Notified {
 }
 event!(Notified, 1);
 
+/// What a service is told on [`crate::subject::control`]: to read no more for a while, or to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// How long to pause from now on, in milliseconds; 0 resumes. A minute at most.
+    pub pause_ms: u64,
+    /// Who asks.
+    pub by: String,
+}
+
 /// How the bytes of a dead letter's payload are written in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "encoding", content = "data", rename_all = "snake_case")]

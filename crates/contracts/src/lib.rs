@@ -12,7 +12,7 @@ pub mod trail;
 
 pub use code::Code;
 pub use event::{
-    Candidate, Category, Channel, Classified, DeadLetter, Delivery, EnquiryTopic, Event, Extracted,
+    Candidate, Category, Channel, Classified, Control, DeadLetter, Delivery, EnquiryTopic, Event, Extracted,
     MatchedItem, Message, MessageId, MessageOutcome, Modifier, ModifierOp, Notified, OrderLine, Payload,
     Received, Registered, RegisteredLine, RegisteredOrder, Registration, Settlement, Validated,
     ValidatedLine, Verdict,

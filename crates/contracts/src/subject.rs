@@ -18,6 +18,16 @@ pub const TAP: &str = "greenbite.>";
 /// Every dead letter.
 pub const DEAD_LETTERS: &str = "greenbite-dlq.>";
 
+/// Where every service is told to pause and to resume.
+pub const CONTROLS: &str = "greenbite-control.*";
+
+/// Where one service is told to pause and to resume: `greenbite-control.<service>`, plain NATS, not kept.
+///
+/// The payload is a [`crate::event::Control`]. A pause is a lease: it ends by itself unless it is renewed.
+pub fn control(service: Service) -> String {
+    format!("greenbite-control.{service}")
+}
+
 macro_rules! topics {
     ($($variant:ident = $stage:literal . $outcome:literal by $service:ident: $doc:literal;)+) => {
         /// What happened to a message: the stage and the outcome tokens of its subject.
@@ -130,6 +140,11 @@ impl TryFrom<String> for Topic {
 /// Every event of one message: `greenbite.*.*.<id>`, its whole journey.
 pub fn journey(id: MessageId) -> String {
     format!("{ROOT}.*.*.{id}")
+}
+
+/// Every dead letter of one message.
+pub fn dead_letters_of(id: MessageId) -> String {
+    format!("{DEAD_LETTER_ROOT}.*.*.{id}")
 }
 
 /// The subject of a dead letter: `greenbite-dlq.<service>.<code>.<id>`.

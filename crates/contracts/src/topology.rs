@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::subject::{DEAD_LETTER_ROOT, DEAD_LETTERS, TAP, Topic};
+use crate::subject::{CONTROLS, DEAD_LETTER_ROOT, DEAD_LETTERS, TAP, Topic};
 
 /// The stream that holds every event of the line.
 pub const STREAM: &str = "GREENBITE";
@@ -121,12 +121,14 @@ consumers! {
     CLASSIFIER = "classifier" of Classifier: ReceivedMessage => ClassifiedOrder, ClassifiedEnquiry, ClassifiedMisc;
     EXTRACTOR = "extractor" of Extractor: ClassifiedOrder => ExtractedOrder, ExtractedUnclear;
     MENU_VALIDATOR = "menu-validator" of MenuValidator: ExtractedOrder => ValidatedAccepted, ValidatedReview, ValidatedRejected;
-    REGISTRAR_ORDER = "registrar-order" of Registrar: ValidatedAccepted => RegisteredOrder;
-    REGISTRAR_REVIEW = "registrar-review" of Registrar: ValidatedReview => RegisteredReview;
-    REGISTRAR_REJECTED = "registrar-rejected" of Registrar: ValidatedRejected => RegisteredEnquiry;
-    REGISTRAR_UNCLEAR = "registrar-unclear" of Registrar: ExtractedUnclear => RegisteredEnquiry;
-    REGISTRAR_ENQUIRY = "registrar-enquiry" of Registrar: ClassifiedEnquiry => RegisteredEnquiry;
-    REGISTRAR_MISC = "registrar-misc" of Registrar: ClassifiedMisc => RegisteredMisc;
+    // The first outcome of a message stands. Whichever of them meets a message that has one tells of that one
+    // again, since its first telling may have been lost with the bus: so each may publish all four.
+    REGISTRAR_ORDER = "registrar-order" of Registrar: ValidatedAccepted => RegisteredOrder, RegisteredReview, RegisteredEnquiry, RegisteredMisc;
+    REGISTRAR_REVIEW = "registrar-review" of Registrar: ValidatedReview => RegisteredReview, RegisteredOrder, RegisteredEnquiry, RegisteredMisc;
+    REGISTRAR_REJECTED = "registrar-rejected" of Registrar: ValidatedRejected => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_UNCLEAR = "registrar-unclear" of Registrar: ExtractedUnclear => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_ENQUIRY = "registrar-enquiry" of Registrar: ClassifiedEnquiry => RegisteredEnquiry, RegisteredOrder, RegisteredReview, RegisteredMisc;
+    REGISTRAR_MISC = "registrar-misc" of Registrar: ClassifiedMisc => RegisteredMisc, RegisteredOrder, RegisteredReview, RegisteredEnquiry;
     NOTIFIER_ORDER = "notifier-order" of Notifier: RegisteredOrder => NotifiedOrder;
     NOTIFIER_REVIEW = "notifier-review" of Notifier: RegisteredReview => NotifiedReview;
     NOTIFIER_ENQUIRY = "notifier-enquiry" of Notifier: RegisteredEnquiry => NotifiedEnquiry;
@@ -225,7 +227,11 @@ fn station(service: Service) -> User {
     User {
         name: service.as_str(),
         publish,
-        subscribe: vec![format!("{}.>", service.inbox_prefix()), "$SRV.>".to_owned()],
+        subscribe: vec![
+            format!("{}.>", service.inbox_prefix()),
+            "$SRV.>".to_owned(),
+            crate::subject::control(service),
+        ],
         allow_responses: true,
     }
 }
@@ -263,12 +269,48 @@ pub fn users() -> Vec<User> {
         allow_responses: false,
     });
 
+    // The web page: sees all, settles reviews, replays dead letters, pauses stations, clears a class's data.
+    users.push(User {
+        name: Service::Dashboard.as_str(),
+        publish: {
+            let mut publish = strings(&["greenbite.*.*.*", CONTROLS, "$SRV.>"]);
+            for stream in [STREAM, DEAD_LETTER_STREAM] {
+                publish.extend([
+                    format!("$JS.API.STREAM.INFO.{stream}"),
+                    format!("$JS.API.STREAM.PURGE.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}.>"),
+                    format!("$JS.API.CONSUMER.INFO.{stream}.*"),
+                    format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+                    format!("$JS.API.CONSUMER.CREATE.{stream}"),
+                    format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
+                ]);
+            }
+            publish.push(format!("$JS.API.STREAM.MSG.DELETE.{DEAD_LETTER_STREAM}"));
+            publish
+        },
+        subscribe: vec![
+            format!("{}.>", Service::Dashboard.inbox_prefix()),
+            TAP.to_owned(),
+            DEAD_LETTERS.to_owned(),
+            format!("$JS.EVENT.ADVISORY.CONSUMER.*.{STREAM}.>"),
+            "$SRV.>".to_owned(),
+        ],
+        allow_responses: true,
+    });
+
     // Taps, publishes and makes consumers of its own for a class; cannot delete or purge.
     users.push(User {
         name: "teacher",
         publish: {
-            let mut publish =
-                strings(&[TAP, "$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"]);
+            let mut publish = strings(&[
+                TAP,
+                CONTROLS,
+                "$SRV.>",
+                "$JS.API.INFO",
+                "$JS.API.STREAM.NAMES",
+                "$JS.API.STREAM.LIST",
+            ]);
             for stream in [STREAM, DEAD_LETTER_STREAM] {
                 publish.extend([
                     format!("$JS.API.STREAM.INFO.{stream}"),
@@ -329,7 +371,7 @@ mod tests {
             for subject in user.publish.iter().filter(|subject| subject.starts_with("greenbite.")) {
                 assert!(own.contains(&subject.as_str()), "{} may publish {subject}", user.name);
             }
-            assert!(!user.subscribe.iter().any(|subject| subject.starts_with("greenbite")), "{}", user.name);
+            assert!(!user.subscribe.iter().any(|subject| subject.starts_with("greenbite.")), "{}", user.name);
         }
     }
 }

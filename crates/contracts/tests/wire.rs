@@ -68,7 +68,12 @@ fn validated_line() -> ValidatedLine {
 }
 
 fn registered(registration: Registration) -> Registered {
-    Registered { message: message(), registration, reason: "every item is on the menu".into(), trail: trail() }
+    Registered {
+        message: message(),
+        registration,
+        reason: "every item is on the menu".into(),
+        trail: trail(),
+    }
 }
 
 /// Holds the event against its golden file, both ways, and accepts a field from the future.
@@ -173,7 +178,8 @@ fn every_event_is_written_and_read_as_its_golden_file_has_it() {
 
 #[test]
 fn what_older_writers_left_out_is_filled_in() {
-    let sparse = json!({"message": {"id": 1, "received_at": "2026-03-14T12:00:00Z", "source": "csv", "text": "hi"}});
+    let sparse =
+        json!({"message": {"id": 1, "received_at": "2026-03-14T12:00:00Z", "source": "csv", "text": "hi"}});
     let event: Received = serde_json::from_value(sparse).unwrap();
     assert_eq!(event.message.generation, 1);
     assert_eq!(event.message.customer, None);

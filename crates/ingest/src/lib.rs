@@ -1,1 +1,76 @@
 //! Station: takes customer messages in by HTTP and CSV, and relays them to the bus.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`admit`] | what the line carries: the decision |
+//! | [`room`] | whether the line has room for more: the decision |
+//! | [`relay`] | rows of `messages` onto the bus |
+//! | [`door`] | `POST /messages`, with [`key`] and [`limiter`] |
+//! | [`watch`] | a CSV file to which lines are appended, with [`rows`] and [`tail`] |
+//! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
+
+pub mod admit;
+pub mod config;
+pub mod door;
+pub mod house;
+pub mod janitor;
+pub mod key;
+pub mod limiter;
+pub mod reconcile;
+pub mod rejects;
+pub mod relay;
+pub mod room;
+pub mod rows;
+pub mod tail;
+pub mod watch;
+
+use std::path::Path;
+use std::time::Duration;
+
+use contracts::Code;
+use runtime::{App, StartError};
+use store::Store;
+
+pub use config::Config;
+
+/// Puts the station together.
+pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
+    let database = &app.settings().database;
+    let store = Store::connect(database.url.expose(), database.max_connections).await?;
+    let config = app.config().clone();
+
+    let probed = store.clone();
+    app.dependency("database", Code::DatabaseOutage, move || {
+        let store = probed.clone();
+        async move { store.ping().await.map_err(|error| error.to_string()) }
+    });
+    app.task("relay", relay::Relay::new(store.clone(), app.handle(), &config).run());
+    match config.listen() {
+        Some(address) => {
+            app.task("door", door::Door::new(store.clone(), &config).run(address, app.handle()));
+        }
+        None => app.note("door", "closed: ingest.listen is empty"),
+    }
+    if let Some(path) = &config.watch {
+        let poll = Duration::from_millis(config.watch_poll_ms);
+        let rejects = config.watch_rejects.as_deref();
+        let watch = watch(&store, app, path, rejects, &config, poll)?;
+        app.task("watch", watch.run());
+    }
+    if config.house.every_s > 0 {
+        app.task("house", house::Housekeeper::new(store, app.handle(), &config).run());
+    }
+    Ok(())
+}
+
+fn watch(
+    store: &Store,
+    app: &App<Config>,
+    path: &Path,
+    rejects: Option<&Path>,
+    config: &Config,
+    poll: Duration,
+) -> Result<watch::Watch, StartError> {
+    watch::Watch::new(store.clone(), app.handle(), path, rejects, config.timezone, poll)
+        .map_err(|error| StartError::settings(format!("ingest.watch = {}: {error}", path.display())))
+}

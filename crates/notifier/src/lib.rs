@@ -1,1 +1,86 @@
 //! Station: tells the kitchen on Discord, one webhook a category.
+//!
+//! `compose.rs` is the decision: what is written, as a pure function. `send.rs` delivers it, and
+//! `stage.rs` claims each notification in the database before it goes out, since Discord would
+//! show it twice without a word.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contracts::{Category, Code};
+use runtime::{App, StartError};
+use store::Store;
+
+pub mod compose;
+pub mod config;
+pub mod limiter;
+mod markdown;
+pub mod send;
+pub mod stage;
+
+pub use config::Config;
+
+use compose::Style;
+use send::{Outbox, Silence, Sink, Webhook};
+use stage::{Announcer, Enquiries, Misc, Orders, Reviews};
+
+/// Puts the station together.
+pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
+    let database = &app.settings().database;
+    let store = Store::connect(database.url.expose(), database.max_connections).await?;
+    let probe = store.clone();
+    app.dependency("database", Code::DatabaseOutage, move || {
+        let store = probe.clone();
+        async move { store.ping().await.map_err(|error| error.to_string()) }
+    });
+
+    let sinks = sinks(app.config())?;
+    for category in Category::ALL {
+        let channel = match app.config().webhook_for(category) {
+            Some((whose, _)) => format!("Discord, by the webhook of '{whose}'"),
+            None => format!("no webhook: written to {}", app.config().file.display()),
+        };
+        if matches!(sinks.get(&category), Some(Sink::File(_))) {
+            tracing::warn!(%category, "{channel}; set notifier.webhooks.{category} to post on Discord");
+        }
+        app.note(format!("{category} notifications"), channel);
+    }
+
+    let style = Style { currency: app.config().currency.clone() };
+    let announcer = Arc::new(Announcer::new(sinks, style, store));
+    app.stage(Orders(announcer.clone()));
+    app.stage(Reviews(announcer.clone()));
+    app.stage(Enquiries(announcer.clone()));
+    app.stage(Misc(announcer));
+    Ok(())
+}
+
+/// Where each category goes. Categories that use the same webhook share its limits and its health.
+pub fn sinks(config: &Config) -> Result<HashMap<Category, Sink>, StartError> {
+    let silence = Silence::default();
+    let mut webhooks: HashMap<String, Arc<Webhook>> = HashMap::new();
+    let mut sinks = HashMap::new();
+    for category in Category::ALL {
+        let Some((whose, secret)) = config.webhook_for(category) else {
+            let outbox = Outbox::new(config.file.clone()).map_err(|error| {
+                let path = config.file.display();
+                StartError::settings(format!("notifier.file = {path} cannot be written: {error}"))
+            })?;
+            sinks.insert(category, Sink::File(outbox));
+            continue;
+        };
+        let url = config::address(secret)
+            .map_err(|hint| StartError::settings(format!("notifier.webhooks.{whose} {hint}")))?;
+        let webhook = match webhooks.get(url.as_str()) {
+            Some(webhook) => webhook.clone(),
+            None => {
+                let webhook = Webhook::new(whose, url.clone(), config, silence.clone());
+                let webhook = Arc::new(webhook.map_err(StartError::settings)?);
+                webhooks.insert(url.into(), webhook.clone());
+                webhook
+            }
+        };
+        sinks.insert(category, Sink::Discord(webhook));
+    }
+    Ok(sinks)
+}

@@ -1,1 +1,91 @@
 //! All SQL of the line: one file a table family.
+//!
+//! Every query is checked against the tables when it is compiled: against the database that
+//! `DATABASE_URL` names, or else against what `cargo xtask sqlx-prepare` left in `.sqlx/`.
+//!
+//! | file | tables |
+//! |---|---|
+//! | [`messages`] | `messages`: intake, relay, reconciliation |
+//! | [`menu`] | `menu_version`, `menu_items`, `menu_options` |
+//! | [`registration`] | what stands about a message, over the families below |
+//! | [`orders`] | `orders`, `order_items` |
+//! | [`reviews`] | `reviews` |
+//! | [`enquiries`] | `enquiries` |
+//! | [`notifications`] | `notifications` |
+//! | [`simulation`] | `simulations` |
+//! | [`watched`] | `watched_files` |
+
+pub mod enquiries;
+pub mod error;
+pub mod group;
+pub mod housekeeping;
+pub mod menu;
+pub mod messages;
+pub mod notifications;
+pub mod orders;
+pub mod registration;
+pub mod reviews;
+pub mod roles;
+pub mod simulation;
+pub mod watched;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+pub use error::Error;
+
+/// How long a caller waits for a free connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is tried before it is used: the server may have restarted.
+const IDLE_BEFORE_TEST: Duration = Duration::from_secs(1);
+
+/// The database. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// The database at `url`, with at most so many connections.
+    ///
+    /// The address is read; connections are made when they are needed, so that a service can
+    /// start before its database does. [`Store::ping`] says whether it is there.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Store, Error> {
+        let options = PgConnectOptions::from_str(url).map_err(|_| Error::address())?;
+        let options = options.application_name("greenbite").disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections.max(1))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > IDLE_BEFORE_TEST {
+                        return Ok(connection.ping().await.is_ok());
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Store { pool })
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query!("SELECT 1 AS one").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Brings the tables up to this version; does nothing where they are.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        sqlx::migrate!("../../migrations").run(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes the connections; what is under way ends first.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

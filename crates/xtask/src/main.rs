@@ -1,3 +1,50 @@
 //! `cargo xtask`: the commands of the README.
 
-fn main() {}
+mod cargo;
+mod chaos;
+mod deny;
+mod generate;
+mod install;
+mod sqlx_prepare;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks for those who work on GreenBite and those who try it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Test(test::Arguments),
+    Chaos(chaos::Arguments),
+    Install(install::Arguments),
+    Deny(deny::Arguments),
+    Generate(generate::Arguments),
+    SqlxPrepare(sqlx_prepare::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Chaos(arguments) => chaos::run(&arguments).await,
+        Task::Install(arguments) => install::run(&arguments),
+        Task::Deny(arguments) => deny::run(&arguments),
+        Task::Generate(arguments) => generate::run(&arguments),
+        Task::SqlxPrepare(arguments) => sqlx_prepare::run(&arguments).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

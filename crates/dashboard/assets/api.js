@@ -1,0 +1,43 @@
+// Requests to the server. What changes something carries the token; without it the page only reads.
+
+let token = sessionStorage.getItem('greenbite-token') ?? '';
+
+// The address printed at start carries the token behind '#', where no server ever sees it.
+const given = /(?:^#|&)token=([^&]+)/.exec(location.hash);
+if (given) {
+  setToken(decodeURIComponent(given[1]));
+  history.replaceState(null, '', location.pathname + location.search);
+}
+
+export function hasToken() {
+  return token !== '';
+}
+
+export function setToken(next) {
+  token = next;
+  if (next) sessionStorage.setItem('greenbite-token', next);
+  else sessionStorage.removeItem('greenbite-token');
+}
+
+async function request(method, path, body) {
+  const headers = { Accept: 'application/json' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const text = await response.text();
+  let answer = null;
+  try {
+    answer = text ? JSON.parse(text) : null;
+  } catch {
+    answer = { error: text };
+  }
+  if (!response.ok) {
+    const failure = new Error(answer?.error ?? `The server answered ${response.status}.`);
+    failure.status = response.status;
+    throw failure;
+  }
+  return answer;
+}
+
+export const get = (path) => request('GET', path);
+export const post = (path, body = {}) => request('POST', path, body);

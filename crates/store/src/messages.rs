@@ -1,0 +1,488 @@
+//! Customers' messages: intake, relay to the bus, reconciliation.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use contracts::{Message, MessageId, MessageOutcome};
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use crate::{Error, Store};
+
+/// The channel on which new rows are announced; see `migrations/0001_messages.sql`.
+const CHANNEL: &str = "greenbite_messages";
+
+/// A message that comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The door that it comes in by: `http`, `csv`, `watch`, `simulation`, `dashboard`.
+    pub source: String,
+    /// The sender's own id, so that a repeated request is no second message.
+    pub external_id: Option<String>,
+    /// An opaque key of the customer.
+    pub customer: Option<String>,
+    /// What the customer wrote.
+    pub text: String,
+    /// When the restaurant got it; now, where it is not given.
+    pub received_at: Option<DateTime<Utc>>,
+}
+
+/// What became of a message that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inserted {
+    /// Its row.
+    pub id: MessageId,
+    /// The row was there before: the sender repeated himself.
+    pub repeated: bool,
+}
+
+/// A row of `messages`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// What travels on the line.
+    pub message: Message,
+    /// The sender's own id.
+    pub external_id: Option<String>,
+    /// When the bus confirmed its current generation.
+    pub published_at: Option<DateTime<Utc>>,
+    /// Why the line does not carry it.
+    pub rejected_reason: Option<String>,
+    /// What became of it.
+    pub outcome: Option<MessageOutcome>,
+    /// Since when.
+    pub outcome_at: Option<DateTime<Utc>>,
+}
+
+/// A message that has been on its way for long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stalled {
+    /// The message.
+    pub id: MessageId,
+    /// Its current generation.
+    pub generation: u32,
+    /// When it came in.
+    pub received_at: DateTime<Utc>,
+    /// When its current generation was published.
+    pub published_at: DateTime<Utc>,
+}
+
+/// How many messages are where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not yet handed to the bus.
+    pub to_relay: u64,
+    /// Handed to the bus, without an outcome.
+    pub on_the_line: u64,
+    /// By outcome.
+    pub outcomes: BTreeMap<MessageOutcome, u64>,
+    /// Registered, but not (yet) announced.
+    pub unannounced: u64,
+    /// When the oldest message without an outcome came in.
+    pub oldest_without_outcome: Option<DateTime<Utc>>,
+}
+
+impl Counts {
+    /// All messages.
+    pub fn total(&self) -> u64 {
+        let open = self.outcomes.values().sum::<u64>();
+        open + self.on_the_line + self.to_relay
+    }
+}
+
+pub(crate) fn generation(stored: i32) -> u32 {
+    // A constraint keeps it positive.
+    stored.unsigned_abs()
+}
+
+pub(crate) fn outcome(stored: &str) -> Result<MessageOutcome, Error> {
+    MessageOutcome::ALL
+        .into_iter()
+        .find(|outcome| outcome.as_str() == stored)
+        .ok_or_else(|| Error::unreadable(format!("the unknown outcome '{stored}'")))
+}
+
+fn ids_of(ids: &[MessageId]) -> Vec<i64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+impl Store {
+    /// Takes one message in. Once this returns, it is safe.
+    pub async fn insert_message(&self, message: &NewMessage) -> Result<Inserted, Error> {
+        let mut inserted = self.insert_messages(std::slice::from_ref(message)).await?;
+        inserted.pop().ok_or_else(|| Error::unreadable("no row for the message"))
+    }
+
+    /// Takes messages in, all or none; answers in their order.
+    pub async fn insert_messages(&self, messages: &[NewMessage]) -> Result<Vec<Inserted>, Error> {
+        let mut tx = self.pool.begin().await?;
+        let inserted = insert_all(&mut tx, messages).await?;
+        tx.commit().await?;
+        Ok(inserted)
+    }
+
+    /// The row of a message.
+    pub async fn message(&self, id: MessageId) -> Result<Option<MessageRow>, Error> {
+        let row = sqlx::query!(
+            "SELECT id, received_at, source, external_id, customer, text, generation,
+                    published_at, rejected_reason, outcome, outcome_at
+             FROM messages WHERE id = $1",
+            id.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            Ok(MessageRow {
+                message: Message {
+                    id: MessageId(row.id),
+                    generation: generation(row.generation),
+                    received_at: row.received_at,
+                    source: row.source,
+                    customer: row.customer,
+                    text: row.text,
+                },
+                external_id: row.external_id,
+                published_at: row.published_at,
+                rejected_reason: row.rejected_reason,
+                outcome: row.outcome.as_deref().map(outcome).transpose()?,
+                outcome_at: row.outcome_at,
+            })
+        })
+        .transpose()
+    }
+
+    /// Takes the oldest messages that wait for the bus, out of every other relay's sight.
+    ///
+    /// They stay taken until the batch is committed or dropped.
+    pub async fn relay_batch(&self, limit: u32) -> Result<RelayBatch, Error> {
+        let mut tx = self.pool.begin().await?;
+        let messages = sqlx::query!(
+            "SELECT id, generation, received_at, source, customer, text FROM messages
+             WHERE published_at IS NULL AND rejected_reason IS NULL
+             ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1",
+            i64::from(limit),
+        )
+        .map(|row| Message {
+            id: MessageId(row.id),
+            generation: generation(row.generation),
+            received_at: row.received_at,
+            source: row.source,
+            customer: row.customer,
+            text: row.text,
+        })
+        .fetch_all(&mut *tx)
+        .await?;
+        Ok(RelayBatch { tx, messages })
+    }
+
+    /// Word of new rows, as long as the connection holds.
+    pub fn new_messages(&self) -> NewMessages {
+        NewMessages { store: self.clone(), listener: None }
+    }
+
+    /// Messages without an outcome whose current generation was published before a time, oldest id
+    /// first, from behind `after` on.
+    pub async fn without_outcome(
+        &self,
+        published_before: DateTime<Utc>,
+        after: MessageId,
+        limit: u32,
+    ) -> Result<Vec<Stalled>, Error> {
+        Ok(sqlx::query!(
+            r#"SELECT id, generation, received_at, published_at AS "published_at!" FROM messages
+               WHERE outcome IS NULL AND published_at < $1 AND id > $2 ORDER BY id LIMIT $3"#,
+            published_before,
+            after.0,
+            i64::from(limit),
+        )
+        .map(|row| Stalled {
+            id: MessageId(row.id),
+            generation: generation(row.generation),
+            received_at: row.received_at,
+            published_at: row.published_at,
+        })
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Messages that were registered, but whose notification is not known to have been sent, though their
+    /// current generation was published before a time: what a bus that lost its storage leaves behind.
+    pub async fn unannounced(
+        &self,
+        published_before: DateTime<Utc>,
+        after: MessageId,
+        limit: u32,
+    ) -> Result<Vec<Stalled>, Error> {
+        Ok(sqlx::query!(
+            r#"SELECT id, generation, received_at, published_at AS "published_at!" FROM messages m
+               WHERE outcome IN ('order', 'review', 'enquiry', 'misc') AND published_at < $1 AND id > $2
+                 AND outcome_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM notifications n
+                                 WHERE n.message_id = m.id AND n.category = m.outcome AND n.state = 'sent')
+               ORDER BY id LIMIT $3"#,
+            published_before,
+            after.0,
+            i64::from(limit),
+        )
+        .map(|row| Stalled {
+            id: MessageId(row.id),
+            generation: generation(row.generation),
+            received_at: row.received_at,
+            published_at: row.published_at,
+        })
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Has these messages published again, as the generation after the one that is named with each.
+    ///
+    /// A message that is no longer of that generation, or that still waits for its relay, is left alone:
+    /// whoever asks twice, or at the same time as another, gets one more generation and not two.
+    /// Gives those that were raised, with their new generation.
+    pub async fn next_generation(
+        &self,
+        messages: &[(MessageId, u32)],
+    ) -> Result<Vec<(MessageId, u32)>, Error> {
+        let ids: Vec<i64> = messages.iter().map(|(id, _)| id.0).collect();
+        let generations: Vec<i32> =
+            messages.iter().map(|(_, generation)| i32::try_from(*generation).unwrap_or(i32::MAX)).collect();
+        Ok(sqlx::query!(
+            "UPDATE messages m SET generation = m.generation + 1, published_at = NULL
+             FROM unnest($1::bigint[], $2::integer[]) AS asked (id, generation)
+             WHERE m.id = asked.id AND m.generation = asked.generation
+               AND m.published_at IS NOT NULL AND m.rejected_reason IS NULL
+             RETURNING m.id, m.generation",
+            &ids,
+            &generations,
+        )
+        .map(|row| (MessageId(row.id), generation(row.generation)))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Gives messages up, as a person decided. Those that have an outcome keep it; gives those that had none.
+    pub async fn discard(&self, ids: &[MessageId], reason: &str) -> Result<Vec<MessageId>, Error> {
+        Ok(sqlx::query_scalar!(
+            "UPDATE messages SET outcome = 'discarded', outcome_at = now(), rejected_reason = $2
+             WHERE id = ANY($1) AND outcome IS NULL RETURNING id",
+            &ids_of(ids),
+            reason,
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(MessageId)
+        .collect())
+    }
+
+    /// How many messages are where.
+    pub async fn counts(&self) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        let rows = sqlx::query!(
+            r#"SELECT outcome, published_at IS NOT NULL AS "published!", count(*) AS "count!",
+                      min(received_at) AS oldest
+               FROM messages GROUP BY 1, 2"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for row in rows {
+            let count = row.count.unsigned_abs();
+            match row.outcome {
+                Some(stored) => *counts.outcomes.entry(outcome(&stored)?).or_default() += count,
+                None => {
+                    let place = if row.published { &mut counts.on_the_line } else { &mut counts.to_relay };
+                    *place += count;
+                    counts.oldest_without_outcome =
+                        counts.oldest_without_outcome.into_iter().chain(row.oldest).min();
+                }
+            }
+        }
+        counts.unannounced = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM messages m
+               WHERE outcome IN ('order', 'review', 'enquiry', 'misc')
+                 AND NOT EXISTS (SELECT 1 FROM notifications n
+                                 WHERE n.message_id = m.id AND n.category = m.outcome AND n.state = 'sent')"#
+        )
+        .fetch_one(&self.pool)
+        .await?
+        .unsigned_abs();
+        Ok(counts)
+    }
+}
+
+/// Messages on their way to the bus, locked until they are marked and committed.
+///
+/// Dropped without a commit, all of them wait for the next relay: what was published meanwhile
+/// is refused by the bus as a duplicate then.
+pub struct RelayBatch {
+    tx: Transaction<'static, Postgres>,
+    messages: Vec<Message>,
+}
+
+impl RelayBatch {
+    /// The messages, oldest first.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The bus has confirmed these.
+    pub async fn mark_published(&mut self, ids: &[MessageId]) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE messages SET published_at = clock_timestamp() WHERE id = ANY($1)",
+            &ids_of(ids),
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// The line cannot carry this one: that is its outcome, and nobody tries it again.
+    pub async fn refuse(&mut self, id: MessageId, reason: &str) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE messages SET outcome = 'refused', outcome_at = clock_timestamp(), rejected_reason = $2
+             WHERE id = $1 AND outcome IS NULL",
+            id.0,
+            reason,
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the marks stand.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// Wakes whoever relays when rows come in. It may miss some: polling decides what there is to do.
+pub struct NewMessages {
+    store: Store,
+    listener: Option<PgListener>,
+}
+
+impl NewMessages {
+    /// Returns when rows came in, when the connection was lost and is back, or when the time is up.
+    pub async fn wait(&mut self, at_most: Duration) {
+        let up = tokio::time::sleep(at_most);
+        let word = async {
+            match self.listen().await {
+                Ok(()) => {}
+                Err(error) => {
+                    self.listener = None;
+                    tracing::debug!(%error, "no word of new messages: polling only");
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! { () = up => {}, () = word => {} }
+    }
+
+    async fn listen(&mut self) -> Result<(), sqlx::Error> {
+        let listener = match &mut self.listener {
+            Some(listener) => listener,
+            none => {
+                // A connection of its own: it is held for good, and the pool's are for work.
+                let options = self.store.pool.connect_options().as_ref().clone();
+                let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+                let mut listener = PgListener::connect_with(&pool).await?;
+                listener.listen(CHANNEL).await?;
+                // What came in before counts as word: nobody has been listening until now.
+                *none = Some(listener);
+                return Ok(());
+            }
+        };
+        // `None` means that the connection was lost, and what was said meanwhile with it.
+        listener.try_recv().await?;
+        while listener.next_buffered().is_some() {}
+        Ok(())
+    }
+}
+
+/// Inserts messages and says for each, in order, which row it is.
+pub(crate) async fn insert_all(
+    connection: &mut PgConnection,
+    messages: &[NewMessage],
+) -> Result<Vec<Inserted>, Error> {
+    let (named, anonymous): (Vec<&NewMessage>, Vec<&NewMessage>) =
+        messages.iter().partition(|message| message.external_id.is_some());
+    let mut by_name: HashMap<(&str, &str), Inserted> = HashMap::new();
+
+    let (sources, names, customers, texts, times) = columns(&named);
+    let fresh = sqlx::query!(
+        r#"INSERT INTO messages (source, external_id, customer, text, received_at)
+           SELECT source, external_id, customer, text, coalesce(received_at, now())
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) WITH ORDINALITY
+                AS new (source, external_id, customer, text, received_at, place)
+           ORDER BY place
+           ON CONFLICT ON CONSTRAINT messages_external_id_once DO NOTHING
+           RETURNING id, source, external_id AS "external_id!""#,
+        &sources as &[&str],
+        &names as &[Option<&str>],
+        &customers as &[Option<&str>],
+        &texts as &[&str],
+        &times as &[Option<DateTime<Utc>>],
+    );
+    let fresh = if named.is_empty() { Vec::new() } else { fresh.fetch_all(&mut *connection).await? };
+    for row in &fresh {
+        by_name.insert((&row.source, &row.external_id), Inserted { id: MessageId(row.id), repeated: false });
+    }
+    let known = sqlx::query!(
+        r#"SELECT id, source, external_id AS "external_id!" FROM messages
+           WHERE (source, external_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"#,
+        &sources as &[&str],
+        &names as &[Option<&str>],
+    );
+    let known =
+        if fresh.len() == named.len() { Vec::new() } else { known.fetch_all(&mut *connection).await? };
+    for row in &known {
+        by_name
+            .entry((&row.source, &row.external_id))
+            .or_insert(Inserted { id: MessageId(row.id), repeated: true });
+    }
+
+    let (sources, _, customers, texts, times) = columns(&anonymous);
+    let rows = sqlx::query_scalar!(
+        "INSERT INTO messages (source, customer, text, received_at)
+         SELECT source, customer, text, coalesce(received_at, now())
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
+              AS new (source, customer, text, received_at, place)
+         ORDER BY place RETURNING id",
+        &sources as &[&str],
+        &customers as &[Option<&str>],
+        &texts as &[&str],
+        &times as &[Option<DateTime<Utc>>],
+    );
+    let mut ids = if anonymous.is_empty() { Vec::new() } else { rows.fetch_all(&mut *connection).await? };
+    // Ids were drawn in the order of the input.
+    ids.sort_unstable();
+    let mut ids = ids.into_iter();
+
+    messages
+        .iter()
+        .map(|message| match &message.external_id {
+            Some(name) => {
+                let key = (message.source.as_str(), name.as_str());
+                let inserted = by_name.get(&key).copied();
+                // The same name twice in one call: the second is a repetition of the first.
+                by_name.entry(key).and_modify(|inserted| inserted.repeated = true);
+                inserted
+            }
+            None => ids.next().map(|id| Inserted { id: MessageId(id), repeated: false }),
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| Error::unreadable("fewer rows than messages came in"))
+}
+
+type Columns<'a> =
+    (Vec<&'a str>, Vec<Option<&'a str>>, Vec<Option<&'a str>>, Vec<&'a str>, Vec<Option<DateTime<Utc>>>);
+
+fn columns<'a>(messages: &[&'a NewMessage]) -> Columns<'a> {
+    (
+        messages.iter().map(|message| message.source.as_str()).collect(),
+        messages.iter().map(|message| message.external_id.as_deref()).collect(),
+        messages.iter().map(|message| message.customer.as_deref()).collect(),
+        messages.iter().map(|message| message.text.as_str()).collect(),
+        messages.iter().map(|message| message.received_at).collect(),
+    )
+}

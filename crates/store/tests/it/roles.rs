@@ -1,0 +1,149 @@
+use contracts::{Code, FailureKind, MessageId, Service};
+use sqlx::{Connection, PgConnection};
+use store::Store;
+use store::roles::role_of;
+use testkit::Postgres;
+
+use crate::{enquiry, message, messages, order, review};
+
+/// May this service run this statement? Nothing it does stays.
+async fn may(url: &str, statement: &'static str) -> Result<(), String> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    match sqlx::raw_sql(statement).execute(&mut *tx).await {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42501") => {
+            Err(error.message().to_owned())
+        }
+        Err(other) => panic!("{statement}: {other}"),
+    }
+}
+
+struct Database {
+    owner: Store,
+    name: String,
+}
+
+impl Database {
+    /// With roles and their passwords; once more than needed, since it has to be repeatable.
+    async fn new() -> Database {
+        let url = crate::url().await;
+        let owner = Store::connect(&url, 4).await.unwrap();
+        owner.apply_roles().await.unwrap();
+        owner.apply_roles().await.unwrap();
+        let name = url.rsplit('/').next().unwrap().to_owned();
+        Database { owner, name }
+    }
+
+    async fn url_of(&self, service: Service) -> String {
+        let postgres = Postgres::shared().await.unwrap();
+        self.owner.set_role_password(service, "it's a test").await.unwrap();
+        postgres.url_as(&role_of(service), "it's%20a%20test", &self.name)
+    }
+}
+
+// One test: roles belong to the whole server, and their passwords with them.
+#[tokio::test]
+async fn every_service_may_do_its_work_and_nothing_else() {
+    let database = Database::new().await;
+
+    let ingest = database.url_of(Service::Ingest).await;
+    let store = Store::connect(&ingest, 4).await.unwrap();
+    let ids = messages(&store, 4).await;
+    store.insert_message(&message("one more")).await.unwrap();
+    let mut batch = store.relay_batch(10).await.unwrap();
+    batch.mark_published(&ids).await.unwrap();
+    batch.commit().await.unwrap();
+    store.next_generation(&[(ids[3], 1)]).await.unwrap();
+    store.without_outcome(chrono::Utc::now(), MessageId(0), 10).await.unwrap();
+    store.unannounced(chrono::Utc::now(), MessageId(0), 10).await.unwrap();
+    store.counts().await.unwrap();
+    store.new_messages().wait(std::time::Duration::from_secs(1)).await;
+
+    let registrar = database.url_of(Service::Registrar).await;
+    let store = Store::connect(&registrar, 4).await.unwrap();
+    store.register_orders(&[order(ids[0])]).await.unwrap();
+    store.register_reviews(&[review(ids[1])]).await.unwrap();
+    store.register_enquiries(&[enquiry(ids[2])]).await.unwrap();
+    store.register_misc(&[ids[3]]).await.unwrap();
+    store.register_orders(&[order(ids[0]), order(ids[1]), order(ids[2]), order(ids[3])]).await.unwrap();
+    let settled = Some(contracts::Settlement { by: "Ada".to_owned(), at: chrono::Utc::now() });
+    store.register_orders(&[store::orders::NewOrder { settled, ..order(ids[1]) }]).await.unwrap();
+
+    let notifier = database.url_of(Service::Notifier).await;
+    let store = Store::connect(&notifier, 4).await.unwrap();
+    let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Order };
+    for _ in 0..2 {
+        store.claim_notifications(&[claim]).await.unwrap();
+        store.release_claim(claim).await.unwrap();
+    }
+    let sent =
+        store::notifications::Sent { claim, channel: contracts::Channel::File, discord_message_id: None };
+    store.mark_sent(&[sent]).await.unwrap();
+    store.claim_notifications(&[claim]).await.unwrap();
+
+    let operator = database.url_of(Service::Greenbite).await;
+    let store = Store::connect(&operator, 4).await.unwrap();
+    let menu = store::menu::MenuRows { version: "v1".to_owned(), items: Vec::new(), options: Vec::new() };
+    store.replace_menu(&menu).await.unwrap();
+    store.insert_simulated("messages.csv", 1, &[message("replayed")]).await.unwrap();
+    store.journey(ids[0]).await.unwrap().unwrap();
+    store.discard(&ids, "none").await.unwrap();
+
+    for service in [Service::Classifier, Service::Extractor, Service::MenuValidator, Service::Dashboard] {
+        let store = Store::connect(&database.url_of(service).await, 1).await.unwrap();
+        assert_eq!(store.menu().await.unwrap(), Some(menu.clone()), "{service}");
+    }
+    let dashboard = database.url_of(Service::Dashboard).await;
+    let store = Store::connect(&dashboard, 2).await.unwrap();
+    store.insert_message(&message("from the page")).await.unwrap();
+    store.open_reviews(5).await.unwrap();
+    let accepted = store::reviews::ReviewDecision::Accepted;
+    store.settle_review(ids[1], accepted, "Ada", &[]).await.unwrap();
+
+    let validator = database.url_of(Service::MenuValidator).await;
+    let classifier = database.url_of(Service::Classifier).await;
+    for (url, statement) in [
+        (&ingest, "SELECT 1 FROM orders"),
+        (&ingest, "INSERT INTO notifications (message_id, category) VALUES (1, 'order')"),
+        (&ingest, "UPDATE messages SET text = 'changed'"),
+        (&ingest, "DELETE FROM messages"),
+        (&ingest, "SELECT 1 FROM menu_items"),
+        (&classifier, "SELECT 1 FROM messages"),
+        (&classifier, "UPDATE menu_items SET price_cents = 1"),
+        (&validator, "SELECT 1 FROM orders"),
+        (&validator, "UPDATE menu_items SET price_cents = 1"),
+        (&registrar, "SELECT 1 FROM notifications"),
+        (&registrar, "SELECT text FROM messages"),
+        (&registrar, "UPDATE messages SET generation = 2"),
+        (&registrar, "UPDATE orders SET total_cents = 1"),
+        (&registrar, "DELETE FROM orders"),
+        (
+            &notifier,
+            "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
+        ),
+        (&notifier, "UPDATE orders SET total_cents = 1"),
+        (&notifier, "SELECT 1 FROM orders"),
+        (&notifier, "SELECT 1 FROM messages"),
+        (&notifier, "DELETE FROM notifications"),
+        (&notifier, "UPDATE notifications SET message_id = 2"),
+        (&dashboard, "UPDATE orders SET total_cents = 1"),
+        (&dashboard, "UPDATE messages SET outcome = 'order', outcome_at = now()"),
+        (
+            &operator,
+            "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
+        ),
+        (&operator, "DROP TABLE orders"),
+        (&operator, "CREATE TABLE mine (id int)"),
+    ] {
+        let user = url.split(':').nth(1).unwrap();
+        assert!(may(url, statement).await.is_err(), "{user} may: {statement}");
+    }
+
+    // A service that is not permitted what it needs says so and ends; it does not retry for ever.
+    let store = Store::connect(&notifier, 1).await.unwrap();
+    let error = store.register_orders(&[order(ids[0])]).await.unwrap_err();
+    use contracts::Failure;
+    assert_eq!((error.kind(), error.code()), (FailureKind::Fatal, Code::Permission));
+    assert!(error.to_string().contains("roles.sql"));
+}

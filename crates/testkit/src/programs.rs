@@ -1,0 +1,51 @@
+//! Finds the servers' programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// The program of this name, from PATH or from where packages put servers; `package` is what brings it.
+pub fn find_program(name: &str, package: &str) -> anyhow::Result<PathBuf> {
+    let mut places = search_path();
+    places.extend(
+        ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/sbin"].map(PathBuf::from),
+    );
+    places.iter().map(|place| place.join(name)).find(|path| path.is_file()).with_context(|| {
+        format!(
+            "{name} is not installed: `cargo xtask test` installs what the tests need (the package '{package}')"
+        )
+    })
+}
+
+/// The directory of PostgreSQL's `initdb` and `postgres`, the newest where there are several.
+pub fn postgres_programs() -> anyhow::Result<PathBuf> {
+    let complete = |place: &Path| place.join("initdb").is_file() && place.join("postgres").is_file();
+    // Debian keeps them out of PATH, Homebrew sometimes does.
+    let mut places: Vec<(u32, PathBuf)> = Vec::new();
+    for (parent, prefix, below) in [
+        ("/usr/lib/postgresql", "", "bin"),
+        ("/opt/homebrew/opt", "postgresql@", "bin"),
+        ("/usr/local/opt", "postgresql@", "bin"),
+        ("/usr", "pgsql-", "bin"),
+    ] {
+        for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let version = name.to_str().and_then(|name| name.strip_prefix(prefix)).map(str::parse);
+            if let Some(Ok(version)) = version {
+                places.push((version, entry.path().join(below)));
+            }
+        }
+    }
+    places.sort();
+    let newest_first = places.into_iter().rev().map(|(_, place)| place);
+    match search_path().into_iter().chain(newest_first).find(|place| complete(place)) {
+        Some(place) => Ok(place),
+        None => bail!(
+            "PostgreSQL is not installed: `cargo xtask test` installs what the tests need (the package 'postgresql')"
+        ),
+    }
+}
+
+fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask test`: everything that the tests need, then all of them.
+
+use testkit::repository;
+
+use crate::{cargo, install};
+
+/// Installs what the tests need, builds every binary and runs all tests against private servers.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Goes to `cargo test` as it is: `cargo xtask test -- -p store`, `cargo xtask test -- name_of_a_test`.
+    #[arg(last = true)]
+    cargo: Vec<String>,
+}
+
+/// Installs, builds, tests.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut needs = vec![install::NATS, install::MEMCACHED, install::POSTGRESQL];
+    // Tests of the web page drive a real browser.
+    if repository().join("crates/dashboard/tests").is_dir() {
+        needs.extend([install::CHROMIUM, install::CHROMEDRIVER]);
+    }
+    install::ensure(&needs)?;
+    // Tests start the stations' binaries, and `cargo test` builds those of their own package only.
+    cargo::run(cargo::command().args(["build", "--workspace", "--bins"]))?;
+    let scope: &[&str] = if arguments.cargo.iter().any(|word| word == "-p" || word.starts_with("--package")) {
+        &[]
+    } else {
+        &["--workspace"]
+    };
+    cargo::run(cargo::command().arg("test").args(scope).args(&arguments.cargo))
+}

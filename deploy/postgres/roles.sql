@@ -1,0 +1,59 @@
+-- One PostgreSQL role a service, with the tables and columns that it needs and no more.
+--
+-- Applied by `greenbite provision`, after the migrations, as the tables' owner. It can be applied again at any
+-- time: whatever the roles could do before is taken from them first. Passwords are set elsewhere; without one,
+-- a role cannot log in by password.
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['greenbite_ingest', 'greenbite_classifier', 'greenbite_extractor',
+                                'greenbite_menu_validator', 'greenbite_registrar', 'greenbite_notifier',
+                                'greenbite_dashboard', 'greenbite_operator'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I LOGIN', role);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL; -- It is there, or another database of this server makes it at this moment.
+        END;
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
+    END LOOP;
+END
+$$;
+
+-- Takes messages in, relays them, refuses what the line cannot carry, publishes again what got lost.
+GRANT SELECT, INSERT ON messages TO greenbite_ingest;
+GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_ingest;
+GRANT SELECT (message_id, category, state) ON notifications TO greenbite_ingest;
+GRANT SELECT (message_id, decided_at) ON reviews TO greenbite_ingest;
+GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
+GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
+
+-- Read the menu where the cache does not have it.
+GRANT SELECT ON menu_version, menu_items, menu_options
+    TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator;
+
+-- Registers. What customers wrote comes by the event: the column `text` stays closed, as do the notifications.
+GRANT SELECT (id, outcome, outcome_at) ON messages TO greenbite_registrar;
+GRANT UPDATE (outcome, outcome_at) ON messages TO greenbite_registrar;
+GRANT SELECT, INSERT ON orders, order_items, reviews, enquiries TO greenbite_registrar;
+GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_registrar;
+
+-- Claims and marks notifications; everything else comes by the event.
+GRANT SELECT, INSERT ON notifications TO greenbite_notifier;
+GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, discord_message_id)
+    ON notifications TO greenbite_notifier;
+
+-- Shows everything, takes messages in, notes a person's decisions.
+GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
+    notifications TO greenbite_dashboard;
+GRANT INSERT ON messages TO greenbite_dashboard;
+GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
+
+-- The operator's command: imports the menu, replays, discards, exports. Registers and announces nothing.
+GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
+    notifications, simulations, watched_files TO greenbite_operator;
+GRANT INSERT ON messages TO greenbite_operator;
+GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
+GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options TO greenbite_operator;
+GRANT INSERT, UPDATE ON simulations TO greenbite_operator;
