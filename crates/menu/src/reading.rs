@@ -105,11 +105,11 @@ impl Lexicon {
             };
             consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
             if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
-                self.names_at(&tokens, at, |length, hit| consider(length, 10.0 * length as f32 + 2.0 + hit.score, Edge::Name));
+                self.names_at(&tokens, at, |length, hit| consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name));
                 for (length, _) in words.starting_at(&tokens, at) {
                     consider(length, 10.0 * length as f32 - 1.0, Edge::Language);
                 }
-                self.parts_at(&known, at, |length| consider(length, 10.0 * length as f32 - 0.5, Edge::Part));
+                self.parts_at(&known, at, |length| consider(length, 10.0 * length as f32 - 0.7, Edge::Part));
             }
             best[at] = step;
         }
