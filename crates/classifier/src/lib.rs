@@ -1,1 +1,3 @@
 //! Station: is it an order, an enquiry or neither, and why.
+
+pub mod classify;

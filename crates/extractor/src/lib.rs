@@ -1,1 +1,3 @@
 //! Station: items, quantities, sizes and modifiers out of a customer's words.
+
+pub mod extract;

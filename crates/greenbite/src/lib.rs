@@ -5,6 +5,7 @@ pub mod config;
 pub mod dataset;
 pub mod dlq;
 pub mod doctor;
+pub mod eval;
 pub mod export;
 pub mod import;
 pub mod journey;

@@ -1,1 +1,3 @@
 //! Station: every item against the menu: accepted, review or rejected.
+
+pub mod matching;
