@@ -1,4 +1,5 @@
 //! Settings: where they come from, and what is refused.
+#![allow(clippy::unwrap_used)] // in helpers of tests, as in tests
 
 use std::path::Path;
 use std::process::ExitCode;

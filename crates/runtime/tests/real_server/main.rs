@@ -1,4 +1,5 @@
 //! What the runtime promises, tried on a real nats-server.
+#![allow(clippy::unwrap_used)] // in helpers of tests, as in tests
 
 mod faults;
 mod outages;

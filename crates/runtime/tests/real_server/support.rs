@@ -75,8 +75,8 @@ pub struct Rig {
 
 /// Limits and settings by which tests do not take long.
 pub fn quick() -> Settings {
-    let mut settings = Settings::default();
-    settings.line = Limits { ack_wait_ms: 3_000, ..Limits::default() };
+    let line = Limits { ack_wait_ms: 3_000, ..Limits::default() };
+    let mut settings = Settings { line, ..Settings::default() };
     settings.lanes.deadline_ms = 2_000;
     settings.lanes.default = runtime::LaneCount::Fixed(2);
     settings.nats.request_timeout_ms = 1_000;
