@@ -4,11 +4,14 @@ pub mod cache;
 pub mod csv;
 pub mod error;
 pub mod keys;
+pub mod lexicon;
 pub mod live;
 pub mod model;
+pub mod reading;
 
 pub use cache::Cache;
 pub use error::Error;
 pub use keys::slug;
+pub use lexicon::Lexicon;
 pub use live::{MenuHandle, import};
 pub use model::{Menu, MenuItem, MenuOption};

@@ -1,1 +1,9 @@
 //! Words, numbers and spelling: text as people type it, made comparable.
+
+pub mod key;
+pub mod spelling;
+pub mod token;
+pub mod words;
+
+pub use token::{Kind, Token, singular, tokens};
+pub use words::{Classes, Words};

@@ -1,0 +1,1143 @@
+//! Items, quantities, sizes and modifiers out of a customer's words.
+
+use contracts::{Modifier, ModifierOp, OrderLine};
+use menu::Lexicon;
+use menu::lexicon::{Hit, Target};
+use menu::reading::{Mention, Reading};
+use text::{Classes, Kind};
+
+/// What was read from a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extraction {
+    /// The lines of the order; none if there is nothing that can be ordered in it.
+    pub lines: Vec<OrderLine>,
+    /// ISO 639-1 code of the language that it was read in.
+    pub language: String,
+    /// What was read, in one sentence.
+    pub reason: String,
+}
+
+/// Beyond these an order is a person's to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most pieces of one line that nobody has to look at.
+    pub quantity: u32,
+    /// The most lines of one order.
+    pub lines: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { quantity: 20, lines: 60 }
+    }
+}
+
+/// Reads an order with the usual bounds.
+pub fn extract(text: &str, lexicon: &Lexicon) -> Extraction {
+    extract_within(text, lexicon, Bounds::default())
+}
+
+/// Reads an order.
+pub fn extract_within(text: &str, lexicon: &Lexicon, bounds: Bounds) -> Extraction {
+    extract_from(&lexicon.read(text), lexicon, bounds)
+}
+
+/// Reads an order from a text that was read before.
+pub fn extract_from(reading: &Reading<'_>, lexicon: &Lexicon, bounds: Bounds) -> Extraction {
+    let mut builder = Builder::new(reading, lexicon);
+    builder.run();
+    builder.finish(bounds)
+}
+
+/// How far a look ahead goes; keeps the cost linear.
+const LOOK_AHEAD: usize = 14;
+/// A part of a name below this is no name.
+const LEAST_PART: f32 = 0.2;
+
+#[derive(Clone, Debug)]
+struct Mod {
+    op: ModifierOp,
+    name: String,
+    count: u32,
+    option: Option<u16>,
+    /// Comes after the last item: what "on both" would repeat.
+    fresh: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Draft {
+    item: Option<u16>,
+    phrase: (usize, usize),
+    quantity: u32,
+    counted: bool,
+    size: Option<String>,
+    mods: Vec<Mod>,
+    doubts: Vec<String>,
+    /// Split off from the line before: "three with bread".
+    split: bool,
+}
+
+/// A noun phrase that has begun: "two large veggie ...".
+#[derive(Default, Debug)]
+struct Pending {
+    /// A count, an article or a request came before it.
+    strong: bool,
+    /// Nothing but a request came before it.
+    only_request: bool,
+    count: Option<u32>,
+    size: Option<String>,
+    mods: Vec<Mod>,
+    /// Mentions that are not understood yet.
+    words: Vec<usize>,
+    container: bool,
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    reading: &'a Reading<'a>,
+    mentions: &'a [Mention],
+    lexicon: &'a Lexicon,
+    lines: Vec<Draft>,
+    current: Option<usize>,
+    pending: Pending,
+    op: Option<ModifierOp>,
+    /// What follows belongs to the item before.
+    with: bool,
+    /// Within a statement that wants nothing.
+    story: bool,
+    /// The next thing takes the place of the last.
+    correcting: bool,
+    /// Modifiers go to all lines.
+    all: bool,
+    /// "instead of": what follows is left out.
+    instead: bool,
+    joined: bool,
+    clause_start: bool,
+    cancelled: bool,
+}
+
+impl<'a> Builder<'a> {
+    fn new(reading: &'a Reading<'a>, lexicon: &'a Lexicon) -> Self {
+        Builder {
+            text: reading.text,
+            reading,
+            mentions: &reading.mentions,
+            lexicon,
+            lines: Vec::new(),
+            current: None,
+            pending: Pending::default(),
+            op: None,
+            with: false,
+            story: false,
+            correcting: false,
+            all: false,
+            instead: false,
+            joined: false,
+            clause_start: true,
+            cancelled: false,
+        }
+    }
+
+    fn run(&mut self) {
+        let mut i = 0;
+        while i < self.mentions.len() {
+            i = self.step(i).max(i + 1);
+        }
+        self.end_phrase(self.mentions.len());
+    }
+
+    fn step(&mut self, i: usize) -> usize {
+        let m = &self.mentions[i];
+        match m.kind {
+            Kind::Comma => {
+                self.end_words(i);
+                if self.op != Some(ModifierOp::Remove) || !self.lists_on(i + 1) {
+                    self.op = None;
+                }
+                self.joined = true;
+                self.instead = false;
+                return i + 1;
+            }
+            Kind::Stop | Kind::Question => {
+                self.end_phrase(i);
+                self.op = None;
+                self.with = false;
+                self.story = false;
+                self.all = false;
+                self.instead = false;
+                self.clause_start = true;
+                self.joined = false;
+                return i + 1;
+            }
+            Kind::Sign => return i + 1,
+            Kind::Word | Kind::Number(_) => {}
+        }
+        if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() {
+            let next = self.number(i);
+            self.clause_start = false;
+            return next;
+        }
+        if m.is_food() {
+            self.food(i);
+            self.clause_start = false;
+            self.joined = false;
+            return i + 1;
+        }
+        if m.unknown || (m.described && m.classes == Classes::NONE) {
+            self.unknown(i);
+            self.clause_start = false;
+            self.joined = false;
+            return i + 1;
+        }
+        self.word(i)
+    }
+
+    /// A word of the language.
+    fn word(&mut self, i: usize) -> usize {
+        let m = &self.mentions[i];
+        if m.is(Classes::CANCEL_ALL) {
+            self.end_phrase(i);
+            self.lines.clear();
+            self.current = None;
+            self.cancelled = true;
+            return i + 1;
+        }
+        if m.is(Classes::CANCEL)
+            && let Some((line, at)) = self.cancelled_line(i + 1)
+        {
+            self.end_phrase(i);
+            self.lines.remove(line);
+            self.current = self.lines.len().checked_sub(1);
+            self.op = None;
+            self.with = false;
+            return at + 1;
+        }
+        if m.is(Classes::INSTEAD) {
+            self.end_phrase(i);
+            self.instead = true;
+            self.op = Some(ModifierOp::Remove);
+            return i + 1;
+        }
+        if m.is(Classes::ALL_OF) {
+            self.end_phrase(i);
+            if self.modifies_next(i + 1) {
+                self.all = true;
+            } else {
+                self.repeat_for_all();
+            }
+            return i + 1;
+        }
+        if m.is(Classes::CORRECT) && self.current.is_some() {
+            self.end_phrase(i);
+            self.correcting = true;
+            self.with = false;
+            self.op = None;
+            if m.is(Classes::REMOVE) {
+                self.op = Some(ModifierOp::Remove);
+            }
+            return i + 1;
+        }
+        if m.is(Classes::REMOVE) {
+            self.end_words(i);
+            self.op = Some(ModifierOp::Remove);
+            if self.pending.mods.is_empty() && self.pending.words.is_empty() && self.pending.count.is_none() {
+                self.pending = Pending::default();
+            } else {
+                self.end_phrase(i);
+            }
+            return i + 1;
+        }
+        if m.is(Classes::EXTRA) || m.is(Classes::LIGHT) {
+            if self.op != Some(ModifierOp::Remove) || self.joined {
+                self.op = Some(if m.is(Classes::EXTRA) { ModifierOp::Extra } else { ModifierOp::Light });
+            }
+            self.joined = false;
+            return i + 1;
+        }
+        if m.is(Classes::REQUEST) {
+            self.end_phrase(i);
+            self.story = false;
+            self.op = None;
+            self.with = m.is(Classes::WITH);
+            self.all = false;
+            self.clause_start = false;
+            self.pending = Pending { strong: !self.with, only_request: true, ..Pending::default() };
+            return i + 1;
+        }
+        if m.is(Classes::WITH) {
+            self.end_phrase(i);
+            self.op = None;
+            self.with = true;
+            return i + 1;
+        }
+        if m.is(Classes::JOIN) {
+            self.end_words(i);
+            if self.op != Some(ModifierOp::Remove) || !self.option_next(i + 1) {
+                self.op = None;
+            }
+            self.joined = true;
+            return i + 1;
+        }
+        if m.is(Classes::OR) {
+            self.end_words(i);
+            self.joined = true;
+            return i + 1;
+        }
+        if m.is(Classes::CONTAINER) {
+            if self.op.is_none() {
+                if !self.pending.strong {
+                    self.end_phrase(i);
+                }
+                self.pending.strong = true;
+                self.pending.only_request = false;
+                self.pending.container = true;
+            }
+            return i + 1;
+        }
+        if m.is(Classes::ARTICLE) {
+            if self.op.is_none() {
+                if !self.pending.strong || !self.pending.words.is_empty() || !self.pending.mods.is_empty() {
+                    self.end_phrase(i);
+                }
+                self.pending.strong = true;
+                self.pending.only_request = false;
+            }
+            return i + 1;
+        }
+        if m.is(Classes::SIZE) && !self.lexicon.has_sizes() && !m.is(Classes::FILLER) {
+            self.size(i, None);
+            return i + 1;
+        }
+        if m.is(Classes::PAST.or(Classes::HYPOTHETICAL).or(Classes::STORY)) && self.pending.words.is_empty() {
+            if self.pending.count.is_none() {
+                self.end_phrase(i);
+                self.story = true;
+            }
+            return i + 1;
+        }
+        if m.is(Classes::SO) {
+            self.story = false;
+            return i + 1;
+        }
+        if m.is(Classes::NOT_FOOD) && self.pending.strong && self.pending.words.is_empty() {
+            self.pending = Pending::default();
+            return i + 1;
+        }
+        if m.is(Classes::DECORATION) || m.is(Classes::GENERIC) {
+            return i + 1;
+        }
+        if m.is(Classes::FILLER) {
+            self.end_words(i);
+        }
+        i + 1
+    }
+
+    /// A number: how many of what follows, of what came before, or nothing of the sort.
+    fn number(&mut self, i: usize) -> usize {
+        let m = &self.mentions[i];
+        let before = i.checked_sub(1).map(|b| &self.mentions[b]);
+        let after = self.mentions.get(i + 1);
+        let Some(count) = m.number else {
+            return i + 1;
+        };
+        if count == 0 {
+            self.op = Some(ModifierOp::Remove);
+            return i + 1;
+        }
+        let follows = self.phrase_follows(i + 1);
+        if before.is_some_and(|b| b.kind == Kind::Sign) || after.is_some_and(|a| a.kind == Kind::Sign) {
+            return i + 1;
+        }
+        if after.is_some_and(|a| a.is(Classes::NUMBER_AFTER) && !a.is_food()) {
+            return i + 2;
+        }
+        if before.is_some_and(|b| b.is(Classes::NUMBER_BEFORE) && !b.is_food())
+            && !(follows && before.is_some_and(|b| b.is(Classes::FILLER)))
+            && matches!(m.kind, Kind::Number(_))
+        {
+            return i + 1;
+        }
+        // "one" that stands for a thing: the spicy one.
+        if m.is(Classes::PRONOUN)
+            && before.is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
+            && !self.joined
+            && !follows
+        {
+            return i + 1;
+        }
+        // "coke x2", "coke 2"
+        let times_before = before.is_some_and(|b| b.is(Classes::TIMES));
+        if let Some(current) = self.current
+            && !follows
+            && !self.followed_by_modifier(i + 1)
+            && !self.pending.strong
+        {
+            let line = &mut self.lines[current];
+            if times_before || self.correcting || !line.counted {
+                line.quantity = count;
+                line.counted = true;
+                self.correcting = false;
+                return i + 1;
+            }
+        }
+        if follows {
+            self.end_phrase(i);
+            self.story = false;
+            if self.with && self.op.is_none() && self.option_run_without_item(i + 1) {
+                // "two shots of vanilla": a count of a modifier.
+                self.pending.count = Some(count);
+                return i + 1;
+            }
+            self.op = None;
+            self.pending.strong = true;
+            self.pending.only_request = false;
+            self.pending.count = Some(count);
+            let mut next = i + 1;
+            if after.is_some_and(|a| a.is(Classes::TIMES)) {
+                next += 1;
+            }
+            return next;
+        }
+        // No thing follows: part of what came before, or more of it.
+        self.end_phrase(i);
+        self.pending.strong = true;
+        self.pending.count = Some(count);
+        self.pending.only_request = false;
+        if self.current.is_some() {
+            self.refer(count, self.followed_by_modifier(i + 1));
+            self.pending = Pending::default();
+        }
+        i + 1
+    }
+
+    /// "three with bread", "make it two", "three of those".
+    fn refer(&mut self, count: u32, modified: bool) {
+        let Some(current) = self.current else { return };
+        if self.correcting || !modified {
+            self.correcting = false;
+            if !self.lines[current].split {
+                self.lines[current].quantity = count;
+                self.lines[current].counted = true;
+            }
+            return;
+        }
+        // The line that is being split: the current one, or the one that the current was split off.
+        let base = if self.lines[current].split { self.base_of(current) } else { Some(current) };
+        let mut part = match base {
+            Some(base) => self.lines[base].clone(),
+            None => self.lines[current].clone(),
+        };
+        part.quantity = count;
+        part.counted = true;
+        part.split = true;
+        match base {
+            Some(base) if self.lines[base].quantity > count => {
+                self.lines[base].quantity -= count;
+                self.lines.push(part);
+                self.current = Some(self.lines.len() - 1);
+            }
+            Some(base) if self.lines[base].quantity == count && self.lines[base].counted && count > 0 => {
+                self.lines[base].split = true;
+                self.current = Some(base);
+            }
+            _ => {
+                // One more of the same.
+                part.mods.clear();
+                part.split = false;
+                self.lines.push(part);
+                self.current = Some(self.lines.len() - 1);
+            }
+        }
+        self.with = true;
+    }
+
+    fn base_of(&self, line: usize) -> Option<usize> {
+        (0..line).rev().find(|at| !self.lines[*at].split).filter(|at| self.lines[*at].item == self.lines[line].item)
+    }
+
+    /// Something of the menu.
+    fn food(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        if let Some(option) = m.options.first().and_then(|h| option_of(*h))
+            && self.lexicon.is_size(option)
+            && (m.items.is_empty() || m.options[0].whole)
+            && self.op != Some(ModifierOp::Remove)
+        {
+            // "extra" before "large" is part of the size.
+            self.size(i, Some(option));
+            return;
+        }
+        if self.instead {
+            self.in_place_of(i);
+            return;
+        }
+        if self.is_item(i) { self.item(i) } else { self.option(i) }
+    }
+
+    fn is_item(&self, i: usize) -> bool {
+        let m = &self.mentions[i];
+        let Some(item) = m.items.first() else { return false };
+        let Some(option) = m.options.first() else {
+            // With "no" before it, a name is what shall be left out.
+            return !(self.op == Some(ModifierOp::Remove) && self.current.is_some());
+        };
+        if self.op.is_some() {
+            return false;
+        }
+        let mut lead = item.score - option.score;
+        if item.whole && !option.whole {
+            lead += 0.4;
+        }
+        if option.whole && !item.whole {
+            lead -= 0.4;
+        }
+        let counted = self.pending.strong && !self.pending.only_request;
+        if counted {
+            lead += if self.pending.container || self.pending.count.is_some() { 0.7 } else { 0.35 };
+        } else if self.pending.strong && !self.with {
+            lead += 0.15;
+        }
+        if self.side_follows(i + 1) {
+            lead += 0.8;
+        }
+        if self.head_ahead(i) {
+            lead -= 0.6;
+        }
+        match self.current {
+            None if !self.head_ahead(i) => lead += 0.3,
+            None => {}
+            Some(current) => {
+                if self.same_category(current, item) {
+                    lead += 0.3;
+                } else if self.with {
+                    lead -= 0.4;
+                } else if !self.pending.strong {
+                    lead -= 0.2;
+                }
+            }
+        }
+        lead > 0.0
+    }
+
+    fn same_category(&self, line: usize, hit: &Hit) -> bool {
+        let items = &self.lexicon.menu().items;
+        let category = |at: u16| items.get(usize::from(at)).map(|i| i.category.as_str()).unwrap_or_default();
+        match (self.lines[line].item, hit.target) {
+            (Some(a), Target::Item(b)) => !category(a).is_empty() && a != b && category(a) == category(b),
+            _ => false,
+        }
+    }
+
+    fn item(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        let counted = self.pending.strong && !self.pending.only_request;
+        if self.story && self.pending.count.is_none() && !counted {
+            return;
+        }
+        if self.story && self.pending.count.is_none() {
+            self.pending = Pending::default();
+            return;
+        }
+        let best = m.items[0];
+        let Some(id) = item_of(best) else { return };
+        // "a sandwich with turkey": the general word came first.
+        let words = std::mem::take(&mut self.pending.words);
+        let mut doubts = Vec::new();
+        let mut first = m.first;
+        for at in words {
+            let word = &self.mentions[at];
+            if word.unknown {
+                doubts.push(format!("\"{}\" is not on the menu", self.text_of(word.first, word.end)));
+            }
+            first = first.min(word.first);
+        }
+        if m.guessed {
+            doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
+        }
+        if let Some(doubt) = self.ambiguity(m) {
+            doubts.push(doubt);
+        }
+        let mut size = self.pending.size.take();
+        let mods = std::mem::take(&mut self.pending.mods);
+        if !best.whole && !mods.is_empty() {
+            // "tomato soup" is no soup of the day with tomatoes.
+            let name = &self.lexicon.menu().items[usize::from(id)].name;
+            doubts.push(format!("\"{}\" is not quite {name}", self.text_of(first, m.end)));
+        }
+        let count = self.pending.count.take();
+        let draft = Draft {
+            item: Some(id),
+            phrase: (first, m.end),
+            quantity: count.unwrap_or(1),
+            counted: count.is_some(),
+            size: size.take(),
+            mods,
+            doubts,
+            split: false,
+        };
+        self.pending = Pending::default();
+        self.op = None;
+        self.with = false;
+        self.all = false;
+        for line in &mut self.lines {
+            line.mods.iter_mut().for_each(|m| m.fresh = false);
+        }
+        if std::mem::take(&mut self.correcting)
+            && let Some(current) = self.current
+        {
+            // "make it a large one" keeps the number.
+            let quantity = if draft.counted { draft.quantity } else { self.lines[current].quantity };
+            self.lines[current] = Draft { quantity, ..draft };
+            return;
+        }
+        self.lines.push(draft);
+        self.current = Some(self.lines.len() - 1);
+    }
+
+    /// Two items that the words fit alike.
+    fn ambiguity(&self, m: &Mention) -> Option<String> {
+        let [best, second, ..] = m.items.as_slice() else {
+            return (m.items[0].score < LEAST_PART)
+                .then(|| format!("\"{}\" may not mean {}", self.text_of(m.first, m.end), self.name_of(m.items[0])));
+        };
+        let clear = if best.whole {
+            !second.whole || best.score - second.score > 0.005
+        } else {
+            best.score - second.score > 0.2
+        };
+        (!clear).then(|| {
+            format!(
+                "\"{}\" may be {} or {}",
+                self.text_of(m.first, m.end),
+                self.name_of(*best),
+                self.name_of(*second)
+            )
+        })
+    }
+
+    fn option(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        let hit = m.options.first().copied();
+        let (name, option) = match hit.and_then(option_of) {
+            Some(id) => (self.lexicon.menu().options[usize::from(id)].name.clone(), Some(id)),
+            None => match m.items.first() {
+                Some(item) => (self.name_of(*item), None),
+                None => return,
+            },
+        };
+        let op = self.op.unwrap_or(ModifierOp::Add);
+        let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
+        if self.op != Some(ModifierOp::Remove) {
+            self.op = None;
+        }
+        // "vegan cheese": what is before the option is not known.
+        let words = std::mem::take(&mut self.pending.words);
+        let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
+        let mut doubt = unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
+        if m.guessed {
+            doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
+        }
+        let ahead = self.head_ahead(i);
+        let belongs_ahead = ahead && (self.pending.strong || !self.with || self.current.is_none());
+        let new_phrase = self.current.is_none() || belongs_ahead;
+        if new_phrase {
+            self.pending.words = words;
+            self.pending.count = self.pending.count.filter(|_| true);
+            self.pending.mods.push(Mod { count: 1, ..modifier });
+            if let Some(doubt) = doubt
+                && !ahead
+                && let Some(current) = self.current
+            {
+                self.lines[current].doubts.push(doubt);
+            }
+            return;
+        }
+        let Some(current) = self.current else { return };
+        self.pending = Pending::default();
+        if self.all {
+            for at in 0..self.lines.len() {
+                self.lines[at].push(modifier.clone());
+            }
+        } else {
+            self.lines[current].push(modifier);
+        }
+        if let Some(doubt) = doubt {
+            self.lines[current].doubts.push(doubt);
+        }
+    }
+
+    /// A word that neither the menu nor the language knows.
+    fn unknown(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        if self.instead {
+            return;
+        }
+        if self.story && !self.pending.strong {
+            return;
+        }
+        if m.described && !m.unknown {
+            if self.pending.strong {
+                self.pending.words.push(i);
+            }
+            return;
+        }
+        if let (Some(current), true) = (self.current, self.op.is_some() || (self.with && !self.counted())) {
+            if self.option_adjacent(i) {
+                self.pending.words.push(i);
+                return;
+            }
+            self.unknown_modifier(i, current);
+            return;
+        }
+        if self.pending.strong || self.clause_start || !self.pending.mods.is_empty() {
+            self.pending.words.push(i);
+            return;
+        }
+        let Some(current) = self.current else {
+            self.pending.words.push(i);
+            return;
+        };
+        if self.joined {
+            self.pending.words.push(i);
+        } else if self.lines[current].phrase.1 == m.first {
+            // "coke zero": a word more than the name.
+            self.lines[current].phrase.1 = m.end;
+            let doubt = format!("\"{}\" is not on the menu", self.text_of(m.first, m.end));
+            self.lines[current].doubts.push(doubt);
+        }
+    }
+
+    fn counted(&self) -> bool {
+        self.pending.strong && !self.pending.only_request
+    }
+
+    fn unknown_modifier(&mut self, i: usize, current: usize) {
+        let m = &self.mentions[i];
+        let op = self.op.unwrap_or(ModifierOp::Add);
+        let words = self.text_of(m.first, m.end);
+        let line = &mut self.lines[current];
+        match line.mods.last_mut() {
+            // "pickled radish": one thing in two words.
+            Some(last) if last.option.is_none() && last.op == op && i > 0 && self.mentions[i - 1].unknown => {
+                last.name = format!("{} {words}", last.name);
+                if let Some(doubt) = line.doubts.last_mut() {
+                    *doubt = doubt.replacen('"', "", 0);
+                }
+            }
+            _ => {
+                line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
+                if op != ModifierOp::Remove {
+                    line.doubts.push(format!("the kitchen may have no \"{words}\""));
+                }
+            }
+        }
+        if self.op != Some(ModifierOp::Remove) {
+            self.op = None;
+        }
+    }
+
+    fn size(&mut self, i: usize, option: Option<u16>) {
+        let m = &self.mentions[i];
+        let name = match option {
+            Some(id) => self.lexicon.menu().options[usize::from(id)].name.clone(),
+            // The restaurant lists what can be chosen, and sizes are not among it.
+            None if self.lexicon.has_options() => return,
+            None => self.text_of(m.first, m.end),
+        };
+        let attach_before = !self.phrase_follows(i + 1)
+            && self.pending.count.is_none()
+            && !self.elided_follows(i + 1)
+            && self.current.is_some();
+        if let (true, Some(current)) = (attach_before, self.current) {
+            if self.all {
+                self.lines.iter_mut().for_each(|line| line.size = Some(name.clone()));
+            } else {
+                self.lines[current].size = Some(name);
+            }
+            self.correcting = false;
+            self.pending = Pending::default();
+            return;
+        }
+        if !self.pending.strong && self.pending.mods.is_empty() && self.pending.words.is_empty() {
+            self.end_phrase(i);
+        }
+        self.pending.strong = true;
+        self.pending.only_request = false;
+        self.pending.size = Some(name);
+    }
+
+    /// "a large with pineapple": after a size the item is left unsaid.
+    fn elided_follows(&self, i: usize) -> bool {
+        self.pending.strong && !self.pending.only_request && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
+    }
+
+    /// Words that wait for an item are an item of their own now, or nothing.
+    fn end_words(&mut self, i: usize) {
+        let unknown = self.pending.words.iter().any(|at| self.mentions[*at].unknown);
+        if unknown {
+            self.end_phrase(i);
+        }
+    }
+
+    fn end_phrase(&mut self, _i: usize) {
+        let mut pending = std::mem::take(&mut self.pending);
+        let unknown = pending.words.iter().any(|at| self.mentions[*at].unknown);
+        if unknown {
+            self.strange_item(pending);
+            return;
+        }
+        if pending.mods.is_empty() && pending.size.is_none() {
+            // "a sandwich with ...": the general word waits for what comes.
+            if !pending.words.is_empty() && pending.strong {
+                pending.only_request = false;
+                self.pending = pending;
+            }
+            return;
+        }
+        match self.current {
+            Some(current) if pending.count.is_none() => {
+                let line = &mut self.lines[current];
+                if line.size.is_none() {
+                    line.size = pending.size;
+                }
+                line.mods.append(&mut pending.mods);
+            }
+            Some(current) => {
+                let mut line = self.lines[current].clone();
+                line.quantity = pending.count.unwrap_or(1);
+                line.size = pending.size;
+                line.mods = pending.mods;
+                line.split = false;
+                self.lines.push(line);
+                self.current = Some(self.lines.len() - 1);
+            }
+            None => self.pending = pending,
+        }
+    }
+
+    /// An item that nothing on the menu is like so far.
+    fn strange_item(&mut self, pending: Pending) {
+        let (Some(first), Some(last)) = (pending.words.first(), pending.words.last()) else { return };
+        if self.story {
+            return;
+        }
+        let (mut first, mut end) = (self.mentions[*first].first, self.mentions[*last].end);
+        // Options beside it are part of what was meant: "mushroom lasagne".
+        for m in self.mentions {
+            if m.is_food() && !pending.mods.is_empty() && (m.end == first || m.first == end) {
+                first = first.min(m.first);
+                end = end.max(m.end);
+            }
+        }
+        let phrase = self.text_of(first, end);
+        let draft = Draft {
+            item: None,
+            phrase: (first, end),
+            quantity: pending.count.unwrap_or(1),
+            counted: pending.count.is_some(),
+            size: pending.size,
+            mods: Vec::new(),
+            doubts: vec![format!("\"{phrase}\" is not on the menu")],
+            split: false,
+        };
+        self.op = None;
+        self.with = false;
+        self.correcting = false;
+        self.lines.push(draft);
+        self.current = Some(self.lines.len() - 1);
+    }
+
+    /// "instead of X".
+    fn in_place_of(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        self.instead = false;
+        self.op = None;
+        for hit in &m.items {
+            if let Some(id) = item_of(*hit)
+                && let Some(at) = self.lines.iter().position(|line| line.item == Some(id))
+                && self.current != Some(at)
+            {
+                self.lines.remove(at);
+                self.current = self.lines.len().checked_sub(1);
+                return;
+            }
+        }
+        if let (Some(current), Some(id)) = (self.current, m.options.first().copied().and_then(option_of)) {
+            let name = self.lexicon.menu().options[usize::from(id)].name.clone();
+            self.lines[current].push(Mod { op: ModifierOp::Remove, name, count: 1, option: Some(id), fresh: true });
+        }
+    }
+
+    /// The line that "scratch the ..." means, and where the name stands.
+    fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
+        for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
+            if m.is_food() {
+                let ids: Vec<u16> = m.items.iter().filter_map(|h| item_of(*h)).collect();
+                let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
+                return Some((line, at));
+            }
+            if !m.is(Classes::ARTICLE) && !m.is(Classes::SIZE) && !m.is(Classes::FILLER) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn repeat_for_all(&mut self) {
+        let Some(current) = self.current else { return };
+        let fresh: Vec<Mod> = self.lines[current].mods.iter().filter(|m| m.fresh).cloned().collect();
+        for (at, line) in self.lines.iter_mut().enumerate() {
+            if at != current {
+                fresh.iter().for_each(|m| line.push(m.clone()));
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ looking ahead
+
+    /// Whether a thing to order follows, before anything that ends a noun phrase.
+    fn phrase_follows(&self, from: usize) -> bool {
+        for m in self.mentions.iter().skip(from).take(LOOK_AHEAD) {
+            if m.kind != Kind::Word && !m.is_food() {
+                return false;
+            }
+            if m.is_food() {
+                if !m.items.is_empty() {
+                    return true;
+                }
+                continue;
+            }
+            if m.unknown {
+                return true;
+            }
+            if m.described && m.classes == Classes::NONE {
+                return true;
+            }
+            if m.is(Classes::CONTAINER.or(Classes::DECORATION).or(Classes::SIZE).or(Classes::TIMES).or(Classes::ARTICLE))
+                || m.is(Classes::EXTRA)
+                || m.is(Classes::GENERIC)
+            {
+                continue;
+            }
+            if m.is(Classes::JOIN) {
+                continue;
+            }
+            return false;
+        }
+        false
+    }
+
+    fn followed_by_modifier(&self, from: usize) -> bool {
+        self.mentions
+            .iter()
+            .skip(from)
+            .take(3)
+            .find(|m| !m.is(Classes::PRONOUN.or(Classes::CONTAINER)) || m.is_food())
+            .is_some_and(|m| {
+                m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT)) || !m.options.is_empty()
+            })
+    }
+
+    fn modifies_next(&self, from: usize) -> bool {
+        self.mentions.iter().skip(from).take(3).any(|m| {
+            m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT))
+                || (m.is_food() && m.items.is_empty())
+        })
+    }
+
+    /// Options up to the end of the phrase, and no item.
+    fn option_run_without_item(&self, from: usize) -> bool {
+        let mut any = false;
+        for m in self.mentions.iter().skip(from).take(LOOK_AHEAD) {
+            if m.is_food() {
+                if m.options.is_empty() {
+                    return false;
+                }
+                any = true;
+            } else if !m.is(Classes::CONTAINER.or(Classes::DECORATION)) {
+                return any;
+            }
+        }
+        any
+    }
+
+    /// Whether the next thing is an option and no item.
+    fn option_next(&self, from: usize) -> bool {
+        self.mentions.iter().skip(from).take(3).find(|m| !m.is(Classes::DECORATION)).is_some_and(|m| {
+            (m.is_food() && !m.options.is_empty() && !m.is(Classes::EXTRA.or(Classes::LIGHT))) || m.unknown
+        })
+    }
+
+    /// Whether a comma within "no a, b or c" is one of its list.
+    fn lists_on(&self, from: usize) -> bool {
+        self.option_next(from)
+            && self
+                .mentions
+                .iter()
+                .skip(from)
+                .take(LOOK_AHEAD)
+                .take_while(|m| m.is_food() || m.kind == Kind::Comma || m.is(Classes::OR))
+                .any(|m| m.is(Classes::OR))
+    }
+
+    /// Whether an item follows that this option belongs to: "steak, rice and bean | burrito".
+    fn head_ahead(&self, i: usize) -> bool {
+        let mut joined = false;
+        for m in self.mentions.iter().skip(i + 1).take(LOOK_AHEAD) {
+            if m.is_food() {
+                let item = m.items.first();
+                let option = m.options.first();
+                let size = option.and_then(|h| option_of(*h)).is_some_and(|id| self.lexicon.is_size(id));
+                if size {
+                    return false;
+                }
+                match (item, option) {
+                    (Some(_), None) => return !joined,
+                    (Some(item), Some(option)) if item.whole && !option.whole => return !joined,
+                    _ => {
+                        joined = false;
+                        continue;
+                    }
+                }
+            }
+            if m.kind == Kind::Comma || m.is(Classes::JOIN.or(Classes::OR)) {
+                joined = true;
+                continue;
+            }
+            if m.is(Classes::EXTRA.or(Classes::LIGHT)) {
+                continue;
+            }
+            if m.kind != Kind::Word
+                || m.is(Classes::ARTICLE
+                    .or(Classes::NUMBER)
+                    .or(Classes::WITH)
+                    .or(Classes::REQUEST)
+                    .or(Classes::REMOVE)
+                    .or(Classes::CONTAINER)
+                    .or(Classes::FILLER))
+            {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn option_adjacent(&self, i: usize) -> bool {
+        self.mentions.get(i + 1).is_some_and(|m| !m.options.is_empty())
+    }
+
+    fn side_follows(&self, from: usize) -> bool {
+        self.mentions.get(from).is_some_and(|m| m.is(Classes::ON_THE_SIDE))
+    }
+
+    fn text_of(&self, first: usize, end: usize) -> String {
+        let tokens = &self.reading.tokens;
+        match (tokens.get(first), end.checked_sub(1).and_then(|last| tokens.get(last))) {
+            (Some(a), Some(b)) => self.text.get(a.start..b.end).unwrap_or_default().to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn name_of(&self, hit: Hit) -> String {
+        let menu = self.lexicon.menu();
+        match hit.target {
+            Target::Item(id) => menu.items.get(usize::from(id)).map(|i| i.name.clone()),
+            Target::Option(id) => menu.options.get(usize::from(id)).map(|o| o.name.clone()),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Options that were left without an item belong to the one item that takes them, if there is only one.
+    fn only_item(&self) -> Option<u16> {
+        let items = &self.lexicon.menu().items;
+        let mut alone = (0_u16..).zip(items).filter(|(_, item)| {
+            !item.category.is_empty() && items.iter().filter(|other| other.category == item.category).count() == 1
+        });
+        match (alone.next(), alone.next()) {
+            (Some((id, _)), None) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn finish(mut self, bounds: Bounds) -> Extraction {
+        let pending = std::mem::take(&mut self.pending);
+        if self.lines.is_empty() && !self.story && (!pending.mods.is_empty() || pending.size.is_some() && pending.count.is_some()) {
+            let item = self.only_item();
+            self.lines.push(Draft {
+                item,
+                phrase: (0, 0),
+                quantity: pending.count.unwrap_or(1),
+                counted: pending.count.is_some(),
+                size: pending.size,
+                mods: pending.mods,
+                doubts: Vec::new(),
+                split: false,
+            });
+        }
+        let menu = self.lexicon.menu();
+        let mut lines = Vec::with_capacity(self.lines.len());
+        for draft in self.lines.iter().take(bounds.lines) {
+            let item = draft.item.and_then(|id| menu.items.get(usize::from(id)));
+            let mut phrase = self.text_of(draft.phrase.0, draft.phrase.1);
+            if phrase.is_empty() {
+                phrase = item.map(|i| i.name.clone()).unwrap_or_else(|| {
+                    draft.mods.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(" ")
+                });
+            }
+            let mut doubts = draft.doubts.clone();
+            if draft.quantity > bounds.quantity {
+                doubts.push(format!("{} is more than the {} that nobody has to look at", draft.quantity, bounds.quantity));
+            }
+            if self.lines.len() > bounds.lines {
+                doubts.push(format!("the order has more than {} lines", bounds.lines));
+            }
+            lines.push(OrderLine {
+                phrase,
+                quantity: draft.quantity.max(1),
+                size: draft.size.clone(),
+                modifiers: draft
+                    .mods
+                    .iter()
+                    .flat_map(|m| {
+                        let modifier = Modifier { op: m.op, name: m.name.clone() };
+                        std::iter::repeat_n(modifier, m.count.min(9) as usize)
+                    })
+                    .collect(),
+                item: item.map(|i| i.name.clone()),
+                doubts,
+            });
+        }
+        let reason = if lines.is_empty() {
+            if self.cancelled { "The order was called off again".to_owned() } else { "No item could be read".to_owned() }
+        } else {
+            let read: Vec<String> = lines.iter().take(5).map(|l| format!("{} \u{d7} \"{}\"", l.quantity, l.phrase)).collect();
+            format!("Read {}", read.join(", "))
+        };
+        Extraction { lines, language: self.reading.language_code.clone(), reason }
+    }
+}
+
+impl Draft {
+    /// Adds a modifier; a later wish about the same thing replaces the earlier one.
+    fn push(&mut self, modifier: Mod) {
+        if let Some(known) = self.mods.iter_mut().find(|m| m.name == modifier.name && m.op == modifier.op) {
+            known.count = known.count.max(modifier.count);
+            return;
+        }
+        self.mods.push(modifier);
+    }
+}
+
+fn item_of(hit: Hit) -> Option<u16> {
+    match hit.target {
+        Target::Item(id) => Some(id),
+        Target::Option(_) => None,
+    }
+}
+
+fn option_of(hit: Hit) -> Option<u16> {
+    match hit.target {
+        Target::Option(id) => Some(id),
+        Target::Item(_) => None,
+    }
+}

@@ -1,0 +1,561 @@
+//! The menu as the parser needs it: every name, alias and part of a name, ready to be found in a text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use text::key::{self, Key, KeyMap};
+use text::words::{Entry, languages};
+use text::{Classes, Kind, Token, Words, singular, spelling, tokens};
+
+use crate::model::Menu;
+
+/// Options of this kind are sizes.
+const SIZE_KIND: &str = "size";
+
+/// Something that a word or phrase may stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// An item, by its place on the menu.
+    Item(u16),
+    /// An option, by its place.
+    Option(u16),
+}
+
+/// A target, and how well it fits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// What.
+    pub target: Target,
+    /// From 0 to 1; 1 is the very name.
+    pub score: f32,
+    /// The whole name or an alias, not a part of it.
+    pub whole: bool,
+}
+
+/// What is known about a word of the menu.
+#[derive(Debug, Clone, Default)]
+pub struct Word {
+    /// Names that contain it: target, share of the name's weight, whether it is the first or the last word.
+    pub parts: Vec<Part>,
+    /// Items whose description, category or alias has it.
+    pub described: Vec<u16>,
+}
+
+/// A word's part in a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// Whose name.
+    pub target: Target,
+    /// Share of the name's weight, from 0 to 1.
+    pub share: f32,
+    /// The name begins with it.
+    pub first: bool,
+    /// The name ends with it.
+    pub last: bool,
+}
+
+/// A word of the menu as a customer may have written it.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Its number in the lexicon.
+    pub word: u32,
+    /// How it was recognised.
+    pub how: How,
+}
+
+/// How a word was recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// As it is, or in the plural.
+    Same,
+    /// Its beginning: "choc".
+    Begun,
+    /// A slip of the finger that leaves no doubt.
+    Slip,
+    /// More than a slip.
+    Guess,
+}
+
+/// A menu compiled for the parser.
+#[derive(Debug)]
+pub struct Lexicon {
+    menu: Arc<Menu>,
+    languages: Vec<Arc<Words>>,
+    names: KeyMap<Vec<(Target, Key, f32)>>,
+    name_beginnings: KeyMap<()>,
+    by_stem: KeyMap<u32>,
+    words: Vec<Word>,
+    stems: Vec<String>,
+    deletions: KeyMap<Vec<u32>>,
+    language_deletions: Vec<KeyMap<Vec<u32>>>,
+    beginnings: KeyMap<Vec<u32>>,
+    has_options: bool,
+    has_sizes: bool,
+}
+
+const LITTLE_WORDS: &[&str] = &[
+    "and", "&", "with", "the", "of", "a", "an", "in", "on", "or", "n", "y", "con", "de", "la", "el", "et", "au", "aux",
+    "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
+];
+
+/// Shortest word that is corrected.
+const SHORTEST_CORRECTED: usize = 4;
+/// From here on two slips are forgiven.
+const LONG_WORD: usize = 8;
+
+impl Lexicon {
+    /// Compiles a menu.
+    pub fn new(menu: impl Into<Arc<Menu>>) -> Self {
+        let menu: Arc<Menu> = menu.into();
+        let mut lexicon = Lexicon {
+            languages: languages().to_vec(),
+            names: KeyMap::default(),
+            name_beginnings: KeyMap::default(),
+            by_stem: KeyMap::default(),
+            words: Vec::new(),
+            stems: Vec::new(),
+            deletions: KeyMap::default(),
+            language_deletions: Vec::new(),
+            beginnings: KeyMap::default(),
+            has_options: false,
+            has_sizes: false,
+            menu: Arc::clone(&menu),
+        };
+        lexicon.add_language_options();
+        lexicon.add_names();
+        lexicon.index_spelling();
+        lexicon
+    }
+
+    /// The menu that this was compiled from.
+    pub fn menu(&self) -> &Arc<Menu> {
+        &self.menu
+    }
+
+    /// The menu's version.
+    pub fn version(&self) -> &str {
+        &self.menu.version
+    }
+
+    /// The languages, English first.
+    pub fn languages(&self) -> &[Arc<Words>] {
+        &self.languages
+    }
+
+    /// Whether the restaurant listed options at all: where it did, what is not in them can't be had.
+    pub fn has_options(&self) -> bool {
+        self.has_options
+    }
+
+    /// Whether the restaurant listed sizes.
+    pub fn has_sizes(&self) -> bool {
+        self.has_sizes
+    }
+
+    /// Whether this option is a size.
+    pub fn is_size(&self, option: u16) -> bool {
+        self.menu.options.get(usize::from(option)).is_some_and(|o| o.kind == SIZE_KIND)
+    }
+
+    /// A word by its number.
+    pub fn word(&self, word: u32) -> &Word {
+        &self.words[word as usize]
+    }
+
+    /// `negation` and `qualifier` options extend the words of every language.
+    fn add_language_options(&mut self) {
+        let menu = Arc::clone(&self.menu);
+        for option in &menu.options {
+            let class = match option.kind.as_str() {
+                "negation" => Classes::REMOVE,
+                "qualifier" => {
+                    let english = languages().first();
+                    let entry = english.and_then(|words| words.word(&option.name.to_lowercase()));
+                    match entry.map(|e| e.classes) {
+                        Some(classes) if classes.has(Classes::EXTRA) => Classes::EXTRA,
+                        Some(classes) if classes.has(Classes::LIGHT) => Classes::LIGHT,
+                        _ => continue,
+                    }
+                }
+                kind => {
+                    self.has_options = true;
+                    self.has_sizes |= kind == SIZE_KIND;
+                    continue;
+                }
+            };
+            for phrase in std::iter::once(&option.name).chain(&option.aliases) {
+                for words in &mut self.languages {
+                    Arc::make_mut(words).add(phrase, class, 0);
+                }
+            }
+        }
+    }
+
+    fn add_names(&mut self) {
+        let menu = Arc::clone(&self.menu);
+        // How many names have a word, for its weight.
+        let mut spread: HashMap<String, f32> = HashMap::new();
+        let all = menu.items.iter().map(|i| &i.name).chain(menu.options.iter().map(|o| &o.name));
+        let mut total = 0.0_f32;
+        for name in all {
+            total += 1.0;
+            let mut stems: Vec<String> = content(name);
+            stems.sort();
+            stems.dedup();
+            for stem in stems {
+                *spread.entry(stem).or_default() += 1.0;
+            }
+        }
+        let weight = |stem: &str| (1.0 + total / spread.get(stem).copied().unwrap_or(1.0)).ln();
+
+        for (id, item) in (0_u16..).zip(&menu.items) {
+            let target = Target::Item(id);
+            self.add_name(&item.name, target, 1.0);
+            self.add_parts(&item.name, target, &weight, 1.0);
+            for alias in &item.aliases {
+                self.add_name(alias, target, 1.0);
+                self.add_parts(alias, target, &weight, 0.9);
+            }
+            for stem in content(&item.description).into_iter().chain(content(&item.category)) {
+                self.describe(&stem, id);
+            }
+        }
+        for (id, option) in (0_u16..).zip(&menu.options) {
+            if matches!(option.kind.as_str(), "negation" | "qualifier") {
+                continue;
+            }
+            let target = Target::Option(id);
+            self.add_name(&option.name, target, 1.0);
+            self.add_parts(&option.name, target, &weight, 1.0);
+            for alias in &option.aliases {
+                self.add_name(alias, target, 1.0);
+                self.add_parts(alias, target, &weight, 0.9);
+            }
+        }
+        // Other spellings of the language's own: where a name has one of them, it has the other too.
+        for words in self.languages.clone() {
+            for (one, other) in &words.same {
+                self.add_same(one, other);
+            }
+        }
+    }
+
+    fn add_name(&mut self, name: &str, target: Target, score: f32) {
+        let tokens: Vec<Token> =
+            tokens(name).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_))).collect();
+        if tokens.is_empty() {
+            return;
+        }
+        let without: Vec<Token> =
+            tokens.iter().filter(|t| !LITTLE_WORDS.contains(&t.text.as_str())).cloned().collect();
+        self.add_written(&tokens, target, score);
+        if !without.is_empty() && without.len() < tokens.len() {
+            self.add_written(&without, target, score * 0.99);
+        }
+        // "&" is read as "and".
+        if tokens.iter().any(|t| t.text == "&") {
+            let with_and: Vec<Token> = tokens
+                .iter()
+                .cloned()
+                .map(|mut t| {
+                    if t.text == "&" {
+                        (t.text, t.stem) = ("and".to_owned(), "and".to_owned());
+                    }
+                    t
+                })
+                .collect();
+            self.add_written(&with_and, target, score);
+        }
+    }
+
+    fn add_written(&mut self, tokens: &[Token], target: Target, score: f32) {
+        let surface = tokens.iter().fold(key::EMPTY, |k, t| key::extend(k, &t.text));
+        let stems: String = tokens.iter().map(|t| t.stem.as_str()).collect();
+        let mut ending: String = tokens[..tokens.len() - 1].iter().map(|t| t.text.as_str()).collect();
+        ending.push_str(&tokens[tokens.len() - 1].stem);
+        for written in [stems, ending] {
+            let mut beginning = key::EMPTY;
+            for at in 0..written.len() {
+                if written.is_char_boundary(at) && at > 0 {
+                    self.name_beginnings.insert(beginning, ());
+                }
+                beginning = (beginning ^ u64::from(written.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
+            }
+            let entry = self.names.entry(key::of(&written)).or_default();
+            match entry.iter_mut().find(|(t, _, _)| *t == target) {
+                Some((_, known, best)) if score > *best => (*known, *best) = (surface, score),
+                Some(_) => {}
+                None => entry.push((target, surface, score)),
+            }
+        }
+    }
+
+    fn add_parts(&mut self, name: &str, target: Target, weight: &impl Fn(&str) -> f32, factor: f32) {
+        let stems = content(name);
+        let total: f32 = stems.iter().map(|s| weight(s)).sum();
+        for (at, stem) in stems.iter().enumerate() {
+            let word = self.word_number(stem);
+            let parts = &mut self.words[word as usize].parts;
+            let part = Part {
+                target,
+                share: factor * weight(stem) / total,
+                first: at == 0,
+                last: at + 1 == stems.len(),
+            };
+            match parts.iter_mut().find(|p| p.target == target) {
+                Some(known) => {
+                    known.share = known.share.max(part.share);
+                    known.first |= part.first;
+                    known.last |= part.last;
+                }
+                None => parts.push(part),
+            }
+        }
+    }
+
+    fn describe(&mut self, stem: &str, item: u16) {
+        let word = self.word_number(stem);
+        let described = &mut self.words[word as usize].described;
+        if !described.contains(&item) {
+            described.push(item);
+        }
+    }
+
+    fn word_number(&mut self, stem: &str) -> u32 {
+        let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+        let number = *self.by_stem.entry(key::of(stem)).or_insert(next);
+        if number == next {
+            self.words.push(Word::default());
+            self.stems.push(stem.to_owned());
+        }
+        number
+    }
+
+    /// Where a name has the words `other`, the word `one` stands for them, and the other way round.
+    fn add_same(&mut self, one: &str, other: &[String]) {
+        let joined: String = other.concat();
+        for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
+            if let Some(targets) = self.names.get(&key::of(from)).cloned() {
+                let entry = self.names.entry(key::of(to)).or_default();
+                for (target, surface, score) in targets {
+                    if !entry.iter().any(|(t, _, _)| *t == target) {
+                        entry.push((target, surface, score * 0.97));
+                    }
+                }
+                let mut beginning = key::EMPTY;
+                for at in 0..to.len() {
+                    if to.is_char_boundary(at) && at > 0 {
+                        self.name_beginnings.insert(beginning, ());
+                    }
+                    beginning = (beginning ^ u64::from(to.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
+                }
+            }
+        }
+        // As parts: "coke" for every name that has all of "coca" and "cola".
+        let numbers: Vec<u32> = other.iter().filter_map(|s| self.by_stem.get(&key::of(s)).copied()).collect();
+        if numbers.len() == other.len() && !self.by_stem.contains_key(&key::of(one)) {
+            let all: Vec<&Vec<Part>> = numbers.iter().map(|n| &self.words[*n as usize].parts).collect();
+            let mut parts = Vec::new();
+            for part in all[0] {
+                let mut whole = *part;
+                let mut everywhere = true;
+                for others in &all[1..] {
+                    match others.iter().find(|p| p.target == part.target) {
+                        Some(p) => {
+                            whole.share += p.share;
+                            whole.first |= p.first;
+                            whole.last |= p.last;
+                        }
+                        None => everywhere = false,
+                    }
+                }
+                if everywhere {
+                    parts.push(whole);
+                }
+            }
+            if !parts.is_empty() {
+                let number = self.word_number(one);
+                self.words[number as usize].parts = parts;
+            }
+        } else if other.len() == 1
+            && numbers.is_empty()
+            && let Some(number) = self.by_stem.get(&key::of(one)).copied()
+        {
+            let parts = self.words[number as usize].parts.clone();
+            if !parts.is_empty() {
+                let number = self.word_number(&other[0]);
+                self.words[number as usize].parts = parts;
+            }
+        }
+    }
+
+    fn index_spelling(&mut self) {
+        for (number, stem) in (0_u32..).zip(&self.stems) {
+            if self.words[number as usize].parts.is_empty() {
+                continue;
+            }
+            let letters = stem.chars().count();
+            if letters >= SHORTEST_CORRECTED && stem.chars().all(char::is_alphabetic) {
+                for k in deletions(stem, if letters >= LONG_WORD { 2 } else { 1 }) {
+                    let list = self.deletions.entry(k).or_default();
+                    if list.last() != Some(&number) {
+                        list.push(number);
+                    }
+                }
+            }
+            let mut beginning = key::EMPTY;
+            for (at, c) in stem.char_indices() {
+                if at >= 3 {
+                    self.beginnings.entry(beginning).or_default().push(number);
+                }
+                beginning = key::extend(beginning, c.encode_utf8(&mut [0; 4]));
+            }
+        }
+        for words in &self.languages {
+            let mut index: KeyMap<Vec<u32>> = KeyMap::default();
+            for (number, word) in (0_u32..).zip(&words.singles) {
+                if word.len() >= 5 {
+                    for k in deletions(word, 1) {
+                        index.entry(k).or_default().push(number);
+                    }
+                }
+            }
+            self.language_deletions.push(index);
+        }
+    }
+
+    /// The names that are written from `at` on: how many tokens, and what they stand for.
+    pub fn names_at(&self, tokens: &[Token], at: usize, mut found: impl FnMut(usize, Hit)) {
+        let (mut stems, mut ending, mut surface) = (key::EMPTY, key::EMPTY, key::EMPTY);
+        for (n, token) in tokens[at..].iter().enumerate() {
+            if !matches!(token.kind, Kind::Word | Kind::Number(_)) {
+                return;
+            }
+            let with_ending = key::extend(ending, &token.stem);
+            stems = key::extend(stems, &token.stem);
+            ending = key::extend(ending, &token.text);
+            surface = key::extend(surface, &token.text);
+            let other = if with_ending == stems { None } else { Some(with_ending) };
+            for k in [Some(stems), other].into_iter().flatten() {
+                for (target, written, score) in self.names.get(&k).into_iter().flatten() {
+                    let score = if *written == surface { *score } else { *score * 0.98 };
+                    found(n + 1, Hit { target: *target, score, whole: true });
+                }
+            }
+            if !self.name_beginnings.contains_key(&stems) && !self.name_beginnings.contains_key(&ending) {
+                return;
+            }
+        }
+    }
+
+    /// What menu word this is, if it is one.
+    pub fn known(&self, token: &Token) -> Option<Known> {
+        let number = self.by_stem.get(&key::of(&token.stem))?;
+        Some(Known { word: *number, how: How::Same })
+    }
+
+    /// What menu word was meant by an unknown one.
+    pub fn corrected(&self, token: &Token) -> Option<Known> {
+        if token.kind != Kind::Word {
+            return None;
+        }
+        if token.text.len() >= 3
+            && let Some(numbers) = self.beginnings.get(&key::of(&token.text))
+            && let [number] = numbers.as_slice()
+        {
+            return Some(Known { word: *number, how: How::Begun });
+        }
+        let stem = token.stem.as_str();
+        let letters = stem.chars().count();
+        if letters < SHORTEST_CORRECTED {
+            return None;
+        }
+        let bound = if letters >= LONG_WORD { 2 } else { 1 };
+        let mut best: Option<(usize, u32)> = None;
+        for k in deletions(stem, bound) {
+            for number in self.deletions.get(&k).into_iter().flatten() {
+                if best.is_some_and(|(_, b)| b == *number) {
+                    continue;
+                }
+                if let Some(apart) = spelling::distance(stem, &self.stems[*number as usize], bound)
+                    && best.is_none_or(|(b, _)| apart < b)
+                {
+                    best = Some((apart, *number));
+                }
+            }
+        }
+        let (apart, word) = best?;
+        let meant = self.stems[word as usize].as_str();
+        let same_length = meant.chars().count() == letters;
+        let swapped = same_length && is_swap(stem, meant);
+        let same_start = stem.chars().next() == meant.chars().next();
+        let sure = match apart {
+            // A swap or a letter too many or too few is a slip; another letter may be another word.
+            1 if swapped => true,
+            1 if same_length => letters >= 6 && same_start,
+            1 => letters >= 5,
+            _ => letters >= 9 && same_start,
+        };
+        if !sure && (letters < 5 && !swapped) && same_length {
+            return None;
+        }
+        Some(Known { word, how: if sure { How::Slip } else { How::Guess } })
+    }
+
+    /// The classes of the word of a language that was meant by an unknown one.
+    pub fn corrected_language(&self, language: usize, token: &Token) -> Option<Entry> {
+        let index = self.language_deletions.get(language)?;
+        let words = self.languages.get(language)?;
+        if token.kind != Kind::Word || token.text.len() < SHORTEST_CORRECTED {
+            return None;
+        }
+        for k in deletions(&token.text, 1) {
+            for number in index.get(&k).into_iter().flatten() {
+                let word = &words.singles[*number as usize];
+                if spelling::distance(&token.text, word, 1).is_some() {
+                    return words.word(word);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn is_swap(a: &str, b: &str) -> bool {
+    let mut x: Vec<char> = a.chars().collect();
+    let mut y: Vec<char> = b.chars().collect();
+    x.sort_unstable();
+    y.sort_unstable();
+    x == y
+}
+
+/// The stems of the words that carry meaning.
+fn content(name: &str) -> Vec<String> {
+    let tokens = tokens(name);
+    let words = tokens.iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_)));
+    let content: Vec<String> =
+        words.clone().filter(|t| !LITTLE_WORDS.contains(&t.text.as_str())).map(|t| t.stem.clone()).collect();
+    if content.is_empty() { words.map(|t| singular(&t.text)).collect() } else { content }
+}
+
+/// Keys of a word and of all that is left of it without up to `count` letters.
+fn deletions(word: &str, count: usize) -> Vec<Key> {
+    let mut out = vec![key::of(word)];
+    let letters: Vec<char> = word.chars().take(24).collect();
+    let hash = |skip: &[usize]| {
+        letters.iter().enumerate().filter(|(i, _)| !skip.contains(i)).fold(key::EMPTY, |k, (_, c)| {
+            key::extend(k, c.encode_utf8(&mut [0; 4]))
+        })
+    };
+    for i in 0..letters.len() {
+        out.push(hash(&[i]));
+        if count > 1 {
+            for j in i + 1..letters.len() {
+                out.push(hash(&[i, j]));
+            }
+        }
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
+}

@@ -1,0 +1,267 @@
+//! A text read word by word: which words name something on the menu, which belong to the language, which are unknown.
+
+use text::{Classes, Kind, Token, tokens};
+
+use crate::lexicon::{Hit, How, Known, Lexicon, Target};
+
+/// A text cut into mentions.
+#[derive(Debug)]
+pub struct Reading<'t> {
+    /// The text itself.
+    pub text: &'t str,
+    /// Its tokens.
+    pub tokens: Vec<Token>,
+    /// Its mentions, which cover all tokens in order.
+    pub mentions: Vec<Mention>,
+    /// Which of the lexicon's languages it is in.
+    pub language: usize,
+    /// That language's ISO 639-1 code.
+    pub language_code: String,
+}
+
+/// One or more tokens that belong together.
+#[derive(Debug, Clone)]
+pub struct Mention {
+    /// First token.
+    pub first: usize,
+    /// Token behind the last.
+    pub end: usize,
+    /// What kind of token it is.
+    pub kind: Kind,
+    /// Its classes in the language.
+    pub classes: Classes,
+    /// How many, if it is a number.
+    pub number: Option<u32>,
+    /// Items that it may name, best first.
+    pub items: Vec<Hit>,
+    /// Options that it may name, best first.
+    pub options: Vec<Hit>,
+    /// Items whose description or category has the word.
+    pub described: bool,
+    /// A guess at what was meant, not a slip.
+    pub guessed: bool,
+    /// Neither on the menu nor in the language.
+    pub unknown: bool,
+}
+
+impl Mention {
+    /// Whether it is of one of these classes.
+    pub fn is(&self, classes: Classes) -> bool {
+        self.classes.has(classes)
+    }
+
+    /// Whether it names an item or an option.
+    pub fn is_food(&self) -> bool {
+        !self.items.is_empty() || !self.options.is_empty()
+    }
+}
+
+const LONGEST_PART: usize = 6;
+
+#[derive(Clone, Copy)]
+struct Step {
+    value: f32,
+    length: usize,
+    edge: Edge,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Edge {
+    Name,
+    Part,
+    Language,
+    Single,
+}
+
+impl Lexicon {
+    /// Reads a text. The cost grows with its length, whatever is in it.
+    pub fn read<'t>(&self, text: &'t str) -> Reading<'t> {
+        let tokens = tokens(text);
+        let language = self.language_of(&tokens);
+        let words = &self.languages()[language];
+        let known: Vec<Option<Known>> = tokens
+            .iter()
+            .enumerate()
+            .map(|(at, token)| match token.kind {
+                Kind::Word => self.known(token).or_else(|| {
+                    let in_language = words.starting_at(&tokens, at).next().is_some() || words.word(&token.text).is_some();
+                    if in_language { None } else { self.corrected(token) }
+                }),
+                Kind::Number(_) => self.known(token),
+                _ => None,
+            })
+            .collect();
+
+        // The best cover, from the end to the start.
+        let n = tokens.len();
+        let mut best: Vec<Step> = vec![Step { value: 0.0, length: 1, edge: Edge::Single }; n + 1];
+        for at in (0..n).rev() {
+            let mut step = Step { value: f32::MIN, length: 1, edge: Edge::Single };
+            let mut consider = |length: usize, worth: f32, edge: Edge| {
+                let value = worth + best[at + length].value;
+                if value > step.value {
+                    step = Step { value, length, edge };
+                }
+            };
+            consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
+            if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
+                self.names_at(&tokens, at, |length, hit| consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name));
+                for (length, _) in words.starting_at(&tokens, at) {
+                    consider(length, 10.0 * length as f32 - 1.0, Edge::Language);
+                }
+                self.parts_at(&known, at, |length| consider(length, 10.0 * length as f32 - 0.7, Edge::Part));
+            }
+            best[at] = step;
+        }
+
+        let mut mentions = Vec::with_capacity(n);
+        let mut at = 0;
+        while at < n {
+            let step = best[at];
+            let end = at + step.length;
+            mentions.push(self.mention(language, &tokens, &known, at, end, step.edge));
+            at = end;
+        }
+        Reading { text, tokens, mentions, language, language_code: words.language.clone() }
+    }
+
+    fn mention(
+        &self,
+        language: usize,
+        tokens: &[Token],
+        known: &[Option<Known>],
+        first: usize,
+        end: usize,
+        edge: Edge,
+    ) -> Mention {
+        let words = &self.languages()[language];
+        let token = &tokens[first];
+        let mut mention = Mention {
+            first,
+            end,
+            kind: token.kind,
+            classes: Classes::NONE,
+            number: None,
+            items: Vec::new(),
+            options: Vec::new(),
+            described: false,
+            guessed: false,
+            unknown: false,
+        };
+        if let Kind::Number(count) = token.kind
+            && end == first + 1
+        {
+            mention.number = count;
+            mention.classes = Classes::NUMBER;
+        }
+        if !matches!(token.kind, Kind::Word | Kind::Number(_)) {
+            return mention;
+        }
+        if let Some((_, entry)) = words.starting_at(tokens, first).find(|(length, _)| first + length == end) {
+            mention.classes = mention.classes.or(entry.classes);
+            if entry.classes.has(Classes::NUMBER) {
+                mention.number = Some(entry.number);
+            }
+        }
+        match edge {
+            Edge::Name => self.names_at(tokens, first, |length, hit| {
+                if first + length == end {
+                    mention.add(hit);
+                }
+            }),
+            Edge::Part | Edge::Single => self.add_parts_hits(&mut mention, &known[first..end]),
+            Edge::Language => {}
+        }
+        if edge != Edge::Language {
+            mention.described = known[first..end].iter().flatten().any(|k| !self.word(k.word).described.is_empty());
+            mention.guessed = known[first..end].iter().flatten().any(|k| k.how == How::Guess) && edge != Edge::Name;
+            mention.items.sort_by(|a, b| b.score.total_cmp(&a.score));
+            mention.options.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        if edge == Edge::Single
+            && mention.classes == Classes::NONE
+            && !mention.is_food()
+            && !mention.described
+            && mention.kind == Kind::Word
+        {
+            match self.corrected_language(language, token) {
+                Some(entry) => {
+                    mention.classes = entry.classes;
+                    mention.number = entry.classes.has(Classes::NUMBER).then_some(entry.number);
+                }
+                None => mention.unknown = true,
+            }
+        }
+        mention
+    }
+
+    /// Spans of several words that one name has all of.
+    fn parts_at(&self, known: &[Option<Known>], at: usize, mut found: impl FnMut(usize)) {
+        let Some(first) = known[at] else { return };
+        let mut targets: Vec<Target> = self.word(first.word).parts.iter().map(|p| p.target).collect();
+        for length in 2..=LONGEST_PART {
+            let Some(Some(next)) = known.get(at + length - 1) else { return };
+            let parts = &self.word(next.word).parts;
+            targets.retain(|target| parts.iter().any(|p| p.target == *target));
+            if targets.is_empty() || known[at..at + length - 1].iter().flatten().any(|k| k.word == next.word) {
+                return;
+            }
+            found(length);
+        }
+    }
+
+    fn add_parts_hits(&self, mention: &mut Mention, known: &[Option<Known>]) {
+        let Some(Some(first)) = known.first() else { return };
+        for part in &self.word(first.word).parts {
+            let mut score = part.share;
+            let (mut starts, mut ends) = (part.first, part.last);
+            let mut all = true;
+            for other in &known[1..] {
+                let found =
+                    other.and_then(|k| self.word(k.word).parts.iter().find(|p| p.target == part.target).copied());
+                match found {
+                    Some(p) => {
+                        score += p.share;
+                        starts |= p.first;
+                        ends |= p.last;
+                    }
+                    None => all = false,
+                }
+            }
+            if all {
+                let score = (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
+                mention.add(Hit { target: part.target, score, whole: false });
+            }
+        }
+    }
+
+    /// The language with the most words in the text; English where there is nothing to tell by.
+    fn language_of(&self, tokens: &[Token]) -> usize {
+        const ENOUGH: usize = 200;
+        let tokens = &tokens[..tokens.len().min(ENOUGH)];
+        let count = |language: usize| {
+            let words = &self.languages()[language];
+            tokens.iter().filter(|t| t.kind == Kind::Word && words.word(&t.text).is_some()).count()
+        };
+        let english = count(0);
+        let mut best = (0, english);
+        for language in 1..self.languages().len() {
+            let found = count(language);
+            if found > best.1 {
+                best = (language, found);
+            }
+        }
+        best.0
+    }
+}
+
+impl Mention {
+    fn add(&mut self, hit: Hit) {
+        let list = if matches!(hit.target, Target::Item(_)) { &mut self.items } else { &mut self.options };
+        match list.iter_mut().find(|h| h.target == hit.target) {
+            Some(known) if hit.score > known.score => *known = hit,
+            Some(_) => {}
+            None => list.push(hit),
+        }
+    }
+}

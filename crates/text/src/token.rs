@@ -1,0 +1,267 @@
+//! Cutting text into tokens that can be compared: lower case, no accents, no apostrophes, and where each came from.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::key::{self, Key};
+
+/// A word, a number or a mark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// The word without case, accents and apostrophes; a mark as it is.
+    pub text: String,
+    /// The word without its plural ending.
+    pub stem: String,
+    /// Hash of `text`.
+    pub key: Key,
+    /// First byte in the original.
+    pub start: usize,
+    /// Byte behind the last one in the original.
+    pub end: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Letters.
+    Word,
+    /// Digits; `None` if it is no count: a decimal number, a time, or too long.
+    Number(Option<u32>),
+    /// A comma, or what people use like one.
+    Comma,
+    /// The end of a sentence or a line.
+    Stop,
+    /// A question mark.
+    Question,
+    /// A sign of money, or `#`.
+    Sign,
+}
+
+/// More digits than this are a telephone or order number.
+const MAX_COUNT_DIGITS: usize = 4;
+
+/// Folds one character: lower case without accents.
+fn fold(c: char, mut push: impl FnMut(char)) {
+    if c.is_ascii() {
+        push(c.to_ascii_lowercase());
+        return;
+    }
+    match c {
+        'ß' => {
+            push('s');
+            push('s');
+        }
+        'ø' | 'Ø' => push('o'),
+        'æ' | 'Æ' => {
+            push('a');
+            push('e');
+        }
+        'œ' | 'Œ' => {
+            push('o');
+            push('e');
+        }
+        _ => std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).for_each(push),
+    }
+}
+
+const fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{00b4}' | '`' | '\u{02bc}')
+}
+
+/// Cuts a text into tokens.
+pub fn tokens(text: &str) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(text.len() / 5 + 1);
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, c)) = chars.next() {
+        if c.is_alphabetic() {
+            let mut word = String::with_capacity(12);
+            let mut end = start + c.len_utf8();
+            let (mut last, mut run) = ('\0', 0);
+            let mut push = |c: char| {
+                // "pleaaaase": three or more of a kind are one.
+                if c == last {
+                    run += 1;
+                    if run == 3 {
+                        word.pop();
+                    }
+                    if run >= 3 {
+                        return;
+                    }
+                } else {
+                    (last, run) = (c, 1);
+                }
+                word.push(c);
+            };
+            fold(c, &mut push);
+            while let Some(&(at, c)) = chars.peek() {
+                if is_apostrophe(c) {
+                    // Only inside a word; at its end it may close a quotation, which is as little of interest.
+                    chars.next();
+                    if chars.peek().is_some_and(|(_, next)| next.is_alphabetic()) {
+                        continue;
+                    }
+                    break;
+                }
+                if !c.is_alphabetic() && !is_combining_mark(c) {
+                    break;
+                }
+                if !is_combining_mark(c) {
+                    fold(c, &mut push);
+                }
+                end = at + c.len_utf8();
+                chars.next();
+            }
+            if !word.is_empty() {
+                push_word(&mut out, word, start, end);
+            }
+        } else if c.is_ascii_digit() {
+            let mut digits = String::with_capacity(4);
+            digits.push(c);
+            let mut end = start + 1;
+            let mut plain = true;
+            loop {
+                match chars.peek().copied() {
+                    Some((at, d)) if d.is_ascii_digit() => {
+                        digits.push(d);
+                        end = at + 1;
+                        chars.next();
+                    }
+                    // 8.90, 12:30, 1,000: one number, and none that counts things.
+                    Some((at, mark @ ('.' | ':' | ','))) => {
+                        if text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit) {
+                            digits.push(mark);
+                            plain = false;
+                            end = at + 1;
+                            chars.next();
+                        } else {
+                            break;
+                        }
+                    }
+                    _ => break,
+                }
+            }
+            let count = if plain && digits.len() <= MAX_COUNT_DIGITS { digits.parse().ok() } else { None };
+            out.push(Token {
+                stem: digits.clone(),
+                key: key::of(&digits),
+                text: digits,
+                start,
+                end,
+                kind: Kind::Number(count),
+            });
+        } else {
+            let mut mark = |kind, text: &str| {
+                out.push(Token {
+                    text: text.to_owned(),
+                    stem: text.to_owned(),
+                    key: key::of(text),
+                    start,
+                    end: start + c.len_utf8(),
+                    kind,
+                });
+            };
+            match c {
+                ',' | '(' | ')' | '/' | '|' | '•' | '*' | '–' | '—' | '、' | '，' => mark(Kind::Comma, ","),
+                '-' => {
+                    // A dash between spaces or at the start of a line divides; within a word it joins.
+                    let before = text[..start].chars().next_back().is_none_or(char::is_whitespace);
+                    let after = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+                    if before || after {
+                        mark(Kind::Comma, ",");
+                    }
+                }
+                ':' => mark(Kind::Comma, ":"),
+                '.' | '!' | ';' | '\n' | '…' | '。' | '！' => mark(Kind::Stop, "."),
+                '?' | '？' | '؟' => mark(Kind::Question, "?"),
+                '$' | '€' | '£' | '#' => mark(Kind::Sign, c.encode_utf8(&mut [0; 4])),
+                '&' | '+' => push_word(&mut out, "&".to_owned(), start, start + 1),
+                '×' => push_word(&mut out, "x".to_owned(), start, start + c.len_utf8()),
+                c if c.is_numeric() || c.is_alphanumeric() => {
+                    let mut word = String::new();
+                    fold(c, |c| word.push(c));
+                    push_word(&mut out, word, start, start + c.len_utf8());
+                }
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+fn push_word(out: &mut Vec<Token>, word: String, start: usize, end: usize) {
+    out.push(Token { stem: singular(&word), key: key::of(&word), text: word, start, end, kind: Kind::Word });
+}
+
+/// A word without its plural ending; names and texts go through the same, so it need not be a word of the language.
+pub fn singular(word: &str) -> String {
+    let mut stem = word;
+    if stem.len() > 3 && stem.ends_with('s') && !stem.ends_with("ss") {
+        stem = &stem[..stem.len() - 1];
+    }
+    if stem.len() > 3 {
+        if let Some(base) = stem.strip_suffix("ie") {
+            return format!("{base}y");
+        }
+        for soft in ["che", "she", "xe", "se", "ze", "oe"] {
+            if stem.ends_with(soft) {
+                return stem[..stem.len() - 1].to_owned();
+            }
+        }
+    }
+    stem.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        tokens(text).into_iter().map(|t| t.text).collect()
+    }
+
+    #[test]
+    fn case_accents_and_apostrophes_go() {
+        assert_eq!(words("I’d like a CAFÉ au lait"), ["id", "like", "a", "cafe", "au", "lait"]);
+        assert_eq!(words("Groß"), ["gross"]);
+    }
+
+    #[test]
+    fn digits_and_letters_part_but_decimals_and_times_stay_whole() {
+        assert_eq!(words("2x, 16oz 8.90 12:30"), ["2", "x", ",", "16", "oz", "8.90", "12:30"]);
+        let kinds: Vec<Kind> = tokens("2 8.90 0151234567").into_iter().map(|t| t.kind).collect();
+        assert_eq!(kinds, [Kind::Number(Some(2)), Kind::Number(None), Kind::Number(None)]);
+    }
+
+    #[test]
+    fn stretched_words_shrink() {
+        assert_eq!(words("pleaaaase cheeeese coffee"), ["please", "chese", "coffee"]);
+    }
+
+    #[test]
+    fn plurals_and_singulars_meet() {
+        for (one, many) in [
+            ("cookie", "cookies"),
+            ("fry", "fries"),
+            ("sandwich", "sandwiches"),
+            ("quiche", "quiches"),
+            ("tomato", "tomatoes"),
+            ("taco", "tacos"),
+            ("pepsi", "pepsis"),
+            ("cheese", "cheeses"),
+            ("slice", "slices"),
+            ("box", "boxes"),
+        ] {
+            assert_eq!(singular(one), singular(many), "{one}");
+        }
+    }
+
+    #[test]
+    fn every_token_knows_its_place() {
+        let text = "Two Crème brûlées, please 🍮!";
+        for token in tokens(text) {
+            assert!(text.get(token.start..token.end).is_some(), "{token:?}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The words of the languages: which class of word a phrase belongs to. One file a language, nothing of a menu in it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::Deserialize;
+
+use crate::key::{self, Key, KeyMap};
+use crate::token::{Kind, Token, tokens};
+
+/// A set of word classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Classes(pub u64);
+
+macro_rules! classes {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal),* $(,)?) => {
+        impl Classes {
+            $($(#[$doc])* pub const $name: Classes = Classes(1 << $bit);)*
+        }
+    };
+}
+
+classes! {
+    /// What follows is wanted.
+    REQUEST = 0,
+    /// What follows is put on the item before.
+    WITH = 1,
+    /// Joins what stands side by side.
+    JOIN = 2,
+    /// One of two.
+    OR = 3,
+    /// What follows is left out.
+    REMOVE = 4,
+    /// More of what follows.
+    EXTRA = 5,
+    /// Less of what follows.
+    LIGHT = 6,
+    /// The other thing is wanted in place of what follows.
+    INSTEAD = 7,
+    /// "on the side".
+    ON_THE_SIDE = 8,
+    /// "a bag of".
+    CONTAINER = 9,
+    /// "a", "the", "some".
+    ARTICLE = 10,
+    /// A number word.
+    NUMBER = 11,
+    /// The x of "2x".
+    TIMES = 12,
+    /// A number behind this is no count.
+    NUMBER_BEFORE = 13,
+    /// A number before this is no count.
+    NUMBER_AFTER = 14,
+    /// A change of mind.
+    CORRECT = 15,
+    /// What follows is wanted no longer.
+    CANCEL = 16,
+    /// Nothing is wanted any longer.
+    CANCEL_ALL = 17,
+    /// "both", "each".
+    ALL_OF = 18,
+    /// "it", "those".
+    PRONOUN = 19,
+    /// About another time.
+    PAST = 20,
+    /// Only thought of.
+    HYPOTHETICAL = 21,
+    /// A statement.
+    STORY = 22,
+    /// The end of a statement.
+    SO = 23,
+    /// A phrase of a question.
+    ASK = 24,
+    /// Makes the start of a sentence a question.
+    QUESTION_START = 25,
+    /// About prices.
+    TOPIC_PRICE = 26,
+    /// About opening hours.
+    TOPIC_HOURS = 27,
+    /// About collecting, delivery, tables.
+    TOPIC_PICK_UP = 28,
+    /// About an order under way.
+    TOPIC_STATUS = 29,
+    /// About what there is and what is in it.
+    TOPIC_MENU = 30,
+    /// Politeness, and words that don't matter.
+    FILLER = 31,
+    /// A dish stays the same dish with these.
+    DECORATION = 32,
+    /// What an item is, not which.
+    GENERIC = 33,
+    /// A size.
+    SIZE = 34,
+    /// Asked for, but nothing to eat.
+    NOT_FOOD = 35,
+    /// An attempt to steer the system.
+    STEER = 36,
+    /// Advertising.
+    SPAM = 37,
+    /// Pleased.
+    PRAISE = 38,
+    /// Not pleased.
+    COMPLAINT = 39,
+    /// What came in place of the cancelled thing follows.
+    REPLACE_WITH = 40,
+    /// Not now.
+    ANOTHER_TIME = 41,
+    /// "please".
+    PLEASE = 42,
+}
+
+impl Classes {
+    /// Neither.
+    pub const NONE: Classes = Classes(0);
+
+    /// Whether any of `other` is in this set.
+    pub const fn has(self, other: Classes) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Both sets together.
+    pub const fn or(self, other: Classes) -> Classes {
+        Classes(self.0 | other.0)
+    }
+}
+
+/// What is known about a phrase.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Entry {
+    /// Its classes.
+    pub classes: Classes,
+    /// Its number, where it is one.
+    pub number: u32,
+}
+
+/// The words of one language.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// ISO 639-1.
+    pub language: String,
+    phrases: KeyMap<Entry>,
+    prefixes: KeyMap<()>,
+    /// The single words, for the correction of spelling.
+    pub singles: Vec<String>,
+    /// Other ways to write a word: folded word to folded words.
+    pub same: Vec<(String, Vec<String>)>,
+}
+
+/// A file of words that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the words of a language cannot be read: {0}")]
+pub struct WordsError(#[from] toml::de::Error);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    language: String,
+    #[serde(default)]
+    numbers: BTreeMap<String, u32>,
+    #[serde(default)]
+    same: BTreeMap<String, String>,
+    #[serde(default)]
+    classes: BTreeMap<String, Vec<String>>,
+}
+
+const NAMES: &[(&str, Classes)] = &[
+    ("request", Classes::REQUEST),
+    ("add_to_item", Classes::WITH),
+    ("join", Classes::JOIN),
+    ("or", Classes::OR),
+    ("remove", Classes::REMOVE),
+    ("extra", Classes::EXTRA),
+    ("light", Classes::LIGHT),
+    ("instead", Classes::INSTEAD),
+    ("on_the_side", Classes::ON_THE_SIDE),
+    ("container", Classes::CONTAINER),
+    ("article", Classes::ARTICLE),
+    ("times", Classes::TIMES),
+    ("number_before", Classes::NUMBER_BEFORE),
+    ("number_after", Classes::NUMBER_AFTER),
+    ("correct", Classes::CORRECT),
+    ("cancel", Classes::CANCEL),
+    ("cancel_all", Classes::CANCEL_ALL),
+    ("replace_with", Classes::REPLACE_WITH),
+    ("all_of", Classes::ALL_OF),
+    ("pronoun", Classes::PRONOUN),
+    ("past", Classes::PAST),
+    ("hypothetical", Classes::HYPOTHETICAL),
+    ("story", Classes::STORY),
+    ("so", Classes::SO),
+    ("ask", Classes::ASK),
+    ("question_start", Classes::QUESTION_START),
+    ("topic_price", Classes::TOPIC_PRICE),
+    ("topic_hours", Classes::TOPIC_HOURS),
+    ("topic_pick_up", Classes::TOPIC_PICK_UP),
+    ("topic_status", Classes::TOPIC_STATUS),
+    ("topic_menu", Classes::TOPIC_MENU),
+    ("filler", Classes::FILLER),
+    ("decoration", Classes::DECORATION),
+    ("generic", Classes::GENERIC),
+    ("size", Classes::SIZE),
+    ("not_food", Classes::NOT_FOOD),
+    ("steer", Classes::STEER),
+    ("spam", Classes::SPAM),
+    ("praise", Classes::PRAISE),
+    ("complaint", Classes::COMPLAINT),
+    ("another_time", Classes::ANOTHER_TIME),
+    ("please", Classes::PLEASE),
+];
+
+impl Words {
+    /// Reads a file of words.
+    pub fn parse(text: &str) -> Result<Words, WordsError> {
+        let file: File = toml::from_str(text)?;
+        if let Some(unknown) = file.classes.keys().find(|class| NAMES.iter().all(|(name, _)| name != class)) {
+            return Err(WordsError(serde::de::Error::custom(format!("there is no class of words \"{unknown}\""))));
+        }
+        let mut words = Words {
+            language: file.language,
+            phrases: KeyMap::default(),
+            prefixes: KeyMap::default(),
+            singles: Vec::new(),
+            same: Vec::new(),
+        };
+        for (name, class) in NAMES {
+            for pattern in file.classes.get(*name).into_iter().flatten() {
+                for phrase in expand(pattern) {
+                    words.add(&phrase, *class, 0);
+                }
+            }
+        }
+        for (phrase, number) in &file.numbers {
+            words.add(phrase, Classes::NUMBER, *number);
+        }
+        for (one, other) in &file.same {
+            let fold = |text: &str| tokens(text).into_iter().map(|t| t.stem).collect::<Vec<_>>();
+            words.same.push((fold(one).concat(), fold(other)));
+        }
+        Ok(words)
+    }
+
+    /// Adds a phrase to a class.
+    pub fn add(&mut self, phrase: &str, class: Classes, number: u32) {
+        let tokens: Vec<Token> =
+            tokens(phrase).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_))).collect();
+        let Some((last, head)) = tokens.split_last() else { return };
+        let mut key = key::EMPTY;
+        for token in head {
+            key = step(key, token);
+            self.prefixes.insert(key, ());
+        }
+        if head.is_empty() && last.text.len() > 3 {
+            self.singles.push(last.text.clone());
+        }
+        let entry = self.phrases.entry(step(key, last)).or_default();
+        entry.classes = entry.classes.or(class);
+        if class == Classes::NUMBER {
+            entry.number = number;
+        }
+    }
+
+    /// The phrases that begin at `at`: their lengths and entries, shortest first.
+    pub fn starting_at<'t>(&'t self, tokens: &'t [Token], at: usize) -> impl Iterator<Item = (usize, Entry)> + 't {
+        let mut key = key::EMPTY;
+        let mut alive = true;
+        tokens[at..].iter().enumerate().map_while(move |(i, token)| {
+            if !alive || !matches!(token.kind, Kind::Word | Kind::Number(_)) {
+                return None;
+            }
+            key = step(key, token);
+            alive = self.prefixes.contains_key(&key);
+            Some(self.phrases.get(&key).map(|entry| (i + 1, *entry)))
+        })
+        .flatten()
+    }
+
+    /// What is known about a single word.
+    pub fn word(&self, text: &str) -> Option<Entry> {
+        self.phrases.get(&key::extend(key::extend(key::EMPTY, text), " ")).copied()
+    }
+}
+
+fn step(key: Key, token: &Token) -> Key {
+    key::extend(key::extend(key, &token.text), " ")
+}
+
+/// `(a|b) c` to `a c`, `b c`.
+fn expand(pattern: &str) -> Vec<String> {
+    let Some(open) = pattern.find('(') else { return vec![pattern.to_owned()] };
+    let Some(close) = pattern[open..].find(')').map(|at| open + at) else { return vec![pattern.to_owned()] };
+    let tails = expand(&pattern[close + 1..]);
+    let mut out = Vec::new();
+    for choice in pattern[open + 1..close].split('|') {
+        for tail in &tails {
+            out.push(format!("{}{choice}{tail}", &pattern[..open]));
+        }
+    }
+    out
+}
+
+/// The languages that GreenBite knows, English first.
+pub fn languages() -> &'static [Arc<Words>] {
+    static LANGUAGES: OnceLock<Vec<Arc<Words>>> = OnceLock::new();
+    LANGUAGES.get_or_init(|| {
+        let files = [
+            include_str!("../words/en.toml"),
+            include_str!("../words/es.toml"),
+            include_str!("../words/fr.toml"),
+            include_str!("../words/de.toml"),
+        ];
+        // A test reads every file; one that can't be read would leave its language out, never stop the line.
+        files.iter().filter_map(|file| Words::parse(file).ok()).map(Arc::new).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_can_be_read() {
+        for (file, language) in [
+            (include_str!("../words/en.toml"), "en"),
+            (include_str!("../words/es.toml"), "es"),
+            (include_str!("../words/fr.toml"), "fr"),
+            (include_str!("../words/de.toml"), "de"),
+        ] {
+            let words = Words::parse(file).unwrap_or_else(|error| panic!("{language}: {error}"));
+            assert_eq!(words.language, language);
+        }
+    }
+
+    #[test]
+    fn patterns_stand_for_all_their_phrases() {
+        assert_eq!(expand("(i|we) want"), ["i want", "we want"]);
+        assert_eq!(expand("no (a|) b"), ["no a b", "no  b"]);
+    }
+
+    #[test]
+    fn the_phrases_at_a_place_are_found_with_their_classes() {
+        let english = &languages()[0];
+        let text = tokens("I'd like half a dozen");
+        let found: Vec<_> = english.starting_at(&text, 2).collect();
+        assert!(found.iter().any(|(n, e)| *n == 3 && e.number == 6 && e.classes.has(Classes::NUMBER)), "{found:?}");
+        assert!(english.starting_at(&text, 0).any(|(n, e)| n == 2 && e.classes.has(Classes::REQUEST)));
+    }
+}
