@@ -36,6 +36,8 @@ pub struct Mention {
     pub items: Vec<Hit>,
     /// Options that it may name, best first.
     pub options: Vec<Hit>,
+    /// Items that have all of the words, whether they are called so or not.
+    pub related: Vec<u16>,
     /// Items whose description or category has the word.
     pub described: bool,
     /// A guess at what was meant, not a slip.
@@ -144,6 +146,7 @@ impl Lexicon {
             number: None,
             items: Vec::new(),
             options: Vec::new(),
+            related: Vec::new(),
             described: false,
             guessed: false,
             unknown: false,
@@ -171,6 +174,9 @@ impl Lexicon {
             }),
             Edge::Part | Edge::Single => self.add_parts_hits(&mut mention, &known[first..end]),
             Edge::Language => {}
+        }
+        if edge != Edge::Language && mention.is_food() {
+            mention.related = self.related(&known[first..end]);
         }
         if edge != Edge::Language {
             mention.described = known[first..end].iter().flatten().any(|k| !self.word(k.word).described.is_empty());
@@ -210,6 +216,22 @@ impl Lexicon {
         }
     }
 
+    fn related(&self, known: &[Option<Known>]) -> Vec<u16> {
+        let Some(Some(first)) = known.first() else { return Vec::new() };
+        let parts = self.word(first.word).parts.iter();
+        parts
+            .filter(|part| {
+                known[1..].iter().all(|k| {
+                    k.is_some_and(|k| self.word(k.word).parts.iter().any(|p| p.target == part.target))
+                })
+            })
+            .filter_map(|part| match part.target {
+                Target::Item(id) => Some(id),
+                Target::Option(_) => None,
+            })
+            .collect()
+    }
+
     fn add_parts_hits(&self, mention: &mut Mention, known: &[Option<Known>]) {
         let Some(Some(first)) = known.first() else { return };
         for part in &self.word(first.word).parts {
@@ -230,7 +252,7 @@ impl Lexicon {
             }
             if all {
                 let score = (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
-                mention.add(Hit { target: part.target, score, whole: false });
+                mention.add(Hit { target: part.target, score, whole: false, name: false });
             }
         }
     }

@@ -107,6 +107,16 @@ classes! {
     ANOTHER_TIME = 41,
     /// "please".
     PLEASE = 42,
+    /// "on", "in": what was wished belongs to what follows.
+    ONTO = 43,
+    /// "half of them".
+    HALF = 44,
+    /// "the same".
+    SAME = 45,
+    /// Any other word of the language.
+    PLAIN = 46,
+    /// "on one of them".
+    ON_ONE = 47,
 }
 
 impl Classes {
@@ -206,6 +216,11 @@ const NAMES: &[(&str, Classes)] = &[
     ("complaint", Classes::COMPLAINT),
     ("another_time", Classes::ANOTHER_TIME),
     ("please", Classes::PLEASE),
+    ("onto", Classes::ONTO),
+    ("half", Classes::HALF),
+    ("on_one", Classes::ON_ONE),
+    ("the_same", Classes::SAME),
+    ("plain", Classes::PLAIN),
 ];
 
 impl Words {
