@@ -274,8 +274,7 @@ impl<'a> Builder<'a> {
             && m.end == m.first + 1
             && self.mentions.get(i + 1).is_some_and(|next| matches!(next.kind, Kind::Comma | Kind::Stop));
         if (m.is(Classes::CORRECT) || refused) && self.current.is_some() {
-            let trailing = i > 0
-                && self.mentions[i - 1].is_food()
+            let trailing = i > 0 && self.mentions[i - 1].is_food()
                 || i > 1 && self.mentions[i - 1].kind == Kind::Comma && self.ends_clause(i + 1);
             self.end_phrase(i);
             if trailing && self.ends_clause(i + 1) {
@@ -286,7 +285,11 @@ impl<'a> Builder<'a> {
             self.op = None;
             return i + 1;
         }
-        if m.is(Classes::SAME) && self.current.is_some() && self.pending.words.is_empty() && self.pending.mods.is_empty() {
+        if m.is(Classes::SAME)
+            && self.current.is_some()
+            && self.pending.words.is_empty()
+            && self.pending.mods.is_empty()
+        {
             self.one_more_of_the_same();
             return i + 1;
         }
@@ -357,7 +360,8 @@ impl<'a> Builder<'a> {
             self.with = m.is(Classes::WITH);
             self.all = false;
             self.clause_start = false;
-            let mods = if self.current.is_none() { std::mem::take(&mut self.pending.mods) } else { Vec::new() };
+            let mods =
+                if self.current.is_none() { std::mem::take(&mut self.pending.mods) } else { Vec::new() };
             self.pending = Pending { strong: !self.with, only_request: true, mods, ..Pending::default() };
             return i + 1;
         }
@@ -521,7 +525,9 @@ impl<'a> Builder<'a> {
         // "1) soup": the number of a list.
         let behind = self.text.as_bytes().get(self.reading.tokens[m.end - 1].end);
         let starts_line = before.is_none_or(|b| b.kind == Kind::Stop);
-        if matches!(m.kind, Kind::Number(_)) && (behind == Some(&b')') || (behind == Some(&b'.') && starts_line)) {
+        if matches!(m.kind, Kind::Number(_))
+            && (behind == Some(&b')') || (behind == Some(&b'.') && starts_line))
+        {
             return i + 1;
         }
         let follows = self.phrase_follows(i + 1);
@@ -539,13 +545,20 @@ impl<'a> Builder<'a> {
         }
         // "one" that stands for a thing: the spicy one.
         if m.is(Classes::PRONOUN)
-            && before.is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
+            && before
+                .is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
             && !self.joined
             && !follows
         {
             return i + 1;
         }
         // "coke x2", "coke 2"
+        if before.is_some_and(|b| b.is(Classes::TIMES)) && !self.pending.words.is_empty() && !follows {
+            self.pending.strong = true;
+            self.pending.only_request = false;
+            self.pending.count = Some(count);
+            return i + 1;
+        }
         let times_before = before.is_some_and(|b| b.is(Classes::TIMES));
         let times_of_last = times_before && i > 1 && self.mentions[i - 2].is_food();
         if let Some(current) = self.current
@@ -637,7 +650,10 @@ impl<'a> Builder<'a> {
     }
 
     fn base_of(&self, line: usize) -> Option<usize> {
-        (0..line).rev().find(|at| !self.lines[*at].split).filter(|at| self.lines[*at].item == self.lines[line].item)
+        (0..line)
+            .rev()
+            .find(|at| !self.lines[*at].split)
+            .filter(|at| self.lines[*at].item == self.lines[line].item)
     }
 
     /// Something of the menu.
@@ -738,7 +754,8 @@ impl<'a> Builder<'a> {
         let clear = self.ambiguity(m).is_none();
         if !clear
             && !self.context.is_empty()
-            && let Some(hit) = m.items.iter().find(|h| item_of(**h).is_some_and(|id| self.context.contains(&id)))
+            && let Some(hit) =
+                m.items.iter().find(|h| item_of(**h).is_some_and(|id| self.context.contains(&id)))
         {
             best = *hit;
         }
@@ -826,7 +843,9 @@ impl<'a> Builder<'a> {
             && !self.anded
             && self.lines[current].general.contains(&id)
             && !general
-            && (count.is_none() || !self.lines[current].counted || self.lines[current].quantity >= draft.quantity)
+            && (count.is_none()
+                || !self.lines[current].counted
+                || self.lines[current].quantity >= draft.quantity)
             && self.lines[current].fresh
         {
             let whole = &self.lines[current];
@@ -867,8 +886,9 @@ impl<'a> Builder<'a> {
     /// Two items that the words fit alike.
     fn ambiguity(&self, m: &Mention) -> Option<String> {
         let [best, second, ..] = m.items.as_slice() else {
-            return (m.items[0].score < LEAST_PART)
-                .then(|| format!("\"{}\" may not mean {}", self.text_of(m.first, m.end), self.name_of(m.items[0])));
+            return (m.items[0].score < LEAST_PART).then(|| {
+                format!("\"{}\" may not mean {}", self.text_of(m.first, m.end), self.name_of(m.items[0]))
+            });
         };
         let clear = if best.whole {
             !second.whole || best.score - second.score > 0.005
@@ -917,7 +937,8 @@ impl<'a> Builder<'a> {
         // "vegan cheese": what is before the option is not known.
         let words = std::mem::take(&mut self.pending.words);
         let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
-        let mut doubt = unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
+        let mut doubt =
+            unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
         if m.guessed {
             doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -974,7 +995,11 @@ impl<'a> Builder<'a> {
             self.unknown_modifier(i, current);
             return;
         }
-        if self.pending.strong || self.clause_start || !self.pending.mods.is_empty() || !self.pending.words.is_empty() {
+        if self.pending.strong
+            || self.clause_start
+            || !self.pending.mods.is_empty()
+            || !self.pending.words.is_empty()
+        {
             self.pending.listed |= self.joined && self.current.is_some() && self.after_food(i);
             self.pending.words.push(i);
             return;
@@ -1012,7 +1037,8 @@ impl<'a> Builder<'a> {
     fn is_whole_clause(&self, to: usize) -> bool {
         let clause = self.mentions.get(self.clause_from..to).unwrap_or_default();
         let plain = Classes::FILLER.or(Classes::PLEASE).or(Classes::DECORATION).or(Classes::GENERIC);
-        let polite = self.mentions[self.clause_from.min(to)..].iter().take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
+        let polite =
+            self.mentions[self.clause_from.min(to)..].iter().take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
         clause.iter().all(|m| m.unknown || m.described || m.is_food() || m.is(plain))
             && (polite || self.mentions.iter().all(|m| m.unknown || m.described || m.kind != Kind::Word))
     }
@@ -1023,12 +1049,18 @@ impl<'a> Builder<'a> {
             .iter()
             .skip(from)
             .take(4)
-            .take_while(|m| m.kind == Kind::Comma || m.is(Classes::JOIN) || m.is(Classes::ARTICLE) || m.is_food())
+            .take_while(|m| {
+                m.kind == Kind::Comma || m.is(Classes::JOIN) || m.is(Classes::ARTICLE) || m.is_food()
+            })
             .any(|m| !m.items.is_empty())
     }
 
     fn size_next(&self, from: usize) -> bool {
-        self.mentions.get(from).and_then(|m| m.options.first()).and_then(|h| option_of(*h)).is_some_and(|id| self.lexicon.is_size(id))
+        self.mentions
+            .get(from)
+            .and_then(|m| m.options.first())
+            .and_then(|h| option_of(*h))
+            .is_some_and(|id| self.lexicon.is_size(id))
     }
 
     fn counted(&self) -> bool {
@@ -1092,7 +1124,9 @@ impl<'a> Builder<'a> {
 
     /// "a large with pineapple": after a size the item is left unsaid.
     fn elided_follows(&self, i: usize) -> bool {
-        self.pending.strong && !self.pending.only_request && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
+        self.pending.strong
+            && !self.pending.only_request
+            && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
     }
 
     /// Words that wait for an item are an item of their own now, or nothing.
@@ -1205,7 +1239,8 @@ impl<'a> Builder<'a> {
     fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
         for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
             if m.is_food() {
-                let ids: Vec<u16> = m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
+                let ids: Vec<u16> =
+                    m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
                 return Some((line, at));
             }
@@ -1246,7 +1281,11 @@ impl<'a> Builder<'a> {
             if m.described && m.classes == Classes::NONE {
                 return true;
             }
-            if m.is(Classes::CONTAINER.or(Classes::DECORATION).or(Classes::SIZE).or(Classes::TIMES).or(Classes::ARTICLE))
+            if m.is(Classes::CONTAINER
+                .or(Classes::DECORATION)
+                .or(Classes::SIZE)
+                .or(Classes::TIMES)
+                .or(Classes::ARTICLE))
                 || m.is(Classes::EXTRA)
                 || m.is(Classes::GENERIC)
             {
@@ -1267,7 +1306,11 @@ impl<'a> Builder<'a> {
             .take(3)
             .find(|m| !m.is(Classes::PRONOUN.or(Classes::CONTAINER)) || m.is_food())
             .is_some_and(|m| {
-                m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT).or(Classes::ONTO))
+                m.is(Classes::WITH
+                    .or(Classes::REMOVE)
+                    .or(Classes::EXTRA)
+                    .or(Classes::LIGHT)
+                    .or(Classes::ONTO))
                     || !m.options.is_empty()
             })
     }
@@ -1385,7 +1428,8 @@ impl<'a> Builder<'a> {
     fn only_item(&self) -> Option<u16> {
         let items = &self.lexicon.menu().items;
         let mut alone = (0_u16..).zip(items).filter(|(_, item)| {
-            !item.category.is_empty() && items.iter().filter(|other| other.category == item.category).count() == 1
+            !item.category.is_empty()
+                && items.iter().filter(|other| other.category == item.category).count() == 1
         });
         match (alone.next(), alone.next()) {
             (Some((id, _)), None) => Some(id),
@@ -1395,7 +1439,10 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self, bounds: Bounds) -> Extraction {
         let pending = std::mem::take(&mut self.pending);
-        if self.lines.is_empty() && !self.story && (!pending.mods.is_empty() || pending.size.is_some() && pending.count.is_some()) {
+        if self.lines.is_empty()
+            && !self.story
+            && (!pending.mods.is_empty() || pending.size.is_some() && pending.count.is_some())
+        {
             let item = self.only_item();
             self.lines.push(Draft {
                 item,
@@ -1423,7 +1470,10 @@ impl<'a> Builder<'a> {
             }
             let mut doubts = draft.doubts.clone();
             if draft.quantity > bounds.quantity {
-                doubts.push(format!("{} is more than the {} that nobody has to look at", draft.quantity, bounds.quantity));
+                doubts.push(format!(
+                    "{} is more than the {} that nobody has to look at",
+                    draft.quantity, bounds.quantity
+                ));
             }
             if self.lines.len() > bounds.lines {
                 doubts.push(format!("the order has more than {} lines", bounds.lines));
@@ -1445,9 +1495,14 @@ impl<'a> Builder<'a> {
             });
         }
         let reason = if lines.is_empty() {
-            if self.cancelled { "The order was called off again".to_owned() } else { "No item could be read".to_owned() }
+            if self.cancelled {
+                "The order was called off again".to_owned()
+            } else {
+                "No item could be read".to_owned()
+            }
         } else {
-            let read: Vec<String> = lines.iter().take(5).map(|l| format!("{} \u{d7} \"{}\"", l.quantity, l.phrase)).collect();
+            let read: Vec<String> =
+                lines.iter().take(5).map(|l| format!("{} \u{d7} \"{}\"", l.quantity, l.phrase)).collect();
             format!("Read {}", read.join(", "))
         };
         Extraction { lines, language: self.reading.language_code.clone(), reason }

@@ -109,8 +109,8 @@ pub struct Lexicon {
 }
 
 const LITTLE_WORDS: &[&str] = &[
-    "and", "&", "with", "the", "of", "a", "an", "in", "on", "or", "n", "y", "con", "de", "la", "el", "et", "au", "aux",
-    "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
+    "and", "&", "with", "the", "of", "a", "an", "in", "on", "or", "n", "y", "con", "de", "la", "el", "et",
+    "au", "aux", "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
 ];
 
 /// Shortest word that is corrected.
@@ -398,7 +398,11 @@ impl Lexicon {
                     parts.push(whole);
                 }
             }
-            let described = if numbers.len() == 1 { self.words[numbers[0] as usize].described.clone() } else { Vec::new() };
+            let described = if numbers.len() == 1 {
+                self.words[numbers[0] as usize].described.clone()
+            } else {
+                Vec::new()
+            };
             if !parts.is_empty() || !described.is_empty() {
                 let number = self.word_number(one);
                 self.words[number as usize] = Word { parts, described };
@@ -594,9 +598,11 @@ fn deletions(word: &str, count: usize) -> Vec<Key> {
     let mut out = vec![key::of(word)];
     let letters: Vec<char> = word.chars().take(24).collect();
     let hash = |skip: &[usize]| {
-        letters.iter().enumerate().filter(|(i, _)| !skip.contains(i)).fold(key::EMPTY, |k, (_, c)| {
-            key::extend(k, c.encode_utf8(&mut [0; 4]))
-        })
+        letters
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !skip.contains(i))
+            .fold(key::EMPTY, |k, (_, c)| key::extend(k, c.encode_utf8(&mut [0; 4])))
     };
     for i in 0..letters.len() {
         out.push(hash(&[i]));

@@ -64,7 +64,11 @@ fn fold(c: char, mut push: impl FnMut(char)) {
             push('o');
             push('e');
         }
-        _ => std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).for_each(push),
+        _ => std::iter::once(c)
+            .nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .flat_map(char::to_lowercase)
+            .for_each(push),
     }
 }
 
@@ -116,7 +120,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 chars.next();
             }
             if !word.is_empty() {
-                let accented = !text.get(start..end).is_none_or(|raw| raw.chars().all(|c| c.is_ascii() || is_apostrophe(c)));
+                let accented = !text
+                    .get(start..end)
+                    .is_none_or(|raw| raw.chars().all(|c| c.is_ascii() || is_apostrophe(c)));
                 push_word(&mut out, word, start, end);
                 if let Some(token) = out.last_mut() {
                     token.accented = accented;
@@ -148,7 +154,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     _ => break,
                 }
             }
-            let counts = plain && digits.len() <= MAX_COUNT_DIGITS && !(digits.len() > 1 && digits.starts_with('0'));
+            let counts =
+                plain && digits.len() <= MAX_COUNT_DIGITS && !(digits.len() > 1 && digits.starts_with('0'));
             let count = if counts { digits.parse().ok() } else { None };
             out.push(Token {
                 stem: digits.clone(),
@@ -172,7 +179,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 });
             };
             match c {
-                ',' | '(' | ')' | '/' | '|' | '•' | '*' | '–' | '—' | '、' | '，' => mark(Kind::Comma, ","),
+                ',' | '(' | ')' | '/' | '|' | '•' | '*' | '–' | '—' | '、' | '，' => {
+                    mark(Kind::Comma, ",")
+                }
                 '-' => {
                     // A dash between spaces or at the start of a line divides; within a word it joins.
                     let before = text[..start].chars().next_back().is_none_or(char::is_whitespace);
@@ -200,7 +209,15 @@ pub fn tokens(text: &str) -> Vec<Token> {
 }
 
 fn push_word(out: &mut Vec<Token>, word: String, start: usize, end: usize) {
-    out.push(Token { stem: singular(&word), key: key::of(&word), text: word, start, end, kind: Kind::Word, accented: false });
+    out.push(Token {
+        stem: singular(&word),
+        key: key::of(&word),
+        text: word,
+        start,
+        end,
+        kind: Kind::Word,
+        accented: false,
+    });
 }
 
 /// A word without its plural ending; names and texts go through the same, so it need not be a word of the language.
