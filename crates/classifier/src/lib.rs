@@ -1,3 +1,31 @@
 //! Station: is it an order, an enquiry or neither, and why.
+//!
+//! `classify.rs` is the decision, a pure function; `stage.rs` reads and publishes.
 
 pub mod classify;
+pub mod config;
+pub mod stage;
+
+use contracts::Code;
+use menu::cache::Cache;
+use menu::live::MenuHandle;
+use runtime::{App, StartError};
+use store::Store;
+
+pub use config::Config;
+use stage::Classifier;
+
+/// Puts the station together.
+pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
+    let database = &app.settings().database;
+    let store = Store::connect(database.url.expose(), database.max_connections).await?;
+    let menu = MenuHandle::new(store, Cache::new(&app.settings().memcached.address));
+    let probe = menu.clone();
+    app.dependency("menu", Code::NoMenu, move || {
+        let menu = probe.clone();
+        async move { menu.probe().await }
+    });
+    let stage = Classifier::new(menu);
+    app.stage(stage);
+    Ok(())
+}

@@ -115,7 +115,7 @@ function reviewTicket(review, refresh) {
     }
     localStorage.setItem('greenbite-name', who.value.trim());
     try {
-      await post(`/api/reviews/${review.number}/settle`, { by: who.value.trim(), decision, lines: choices.map((choice) => choice()) });
+      await post(`/api/reviews/${review.message_id}/settle`, { by: who.value.trim(), decision, lines: choices.map((choice) => choice()) });
       toast(decision === 'accept' ? 'On its way to the kitchen.' : 'Refused: it becomes an enquiry.');
       document.activeElement?.blur();
       refresh();

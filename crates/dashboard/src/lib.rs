@@ -1,1 +1,182 @@
-//! The web page: the live line.
+//! The web page: a class watches a message travel, an owner sees the pass.
+//!
+//! One follower of the bus feeds one [`hub::Hub`], from which every browser gets its events; one look a second
+//! gives all of them the state of the line. What a browser may change needs a token, see [`guard`].
+
+pub mod acts;
+pub mod assets;
+pub mod charts;
+pub mod config;
+pub mod dead_letters;
+pub mod error_pages;
+pub mod guard;
+pub mod hub;
+pub mod simulation;
+pub mod state;
+pub mod stream;
+pub mod tail;
+pub mod tap;
+pub mod views;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use contracts::Code;
+use contracts::topology::{DEAD_LETTER_STREAM, MAX_EVENT_BYTES, STREAM};
+use runtime::{App, Bus, Secret, StartError};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use charts::Charts;
+use config::Config;
+use dead_letters::DeadLetters;
+use guard::Guard;
+use hub::Hub;
+use simulation::Simulation;
+use state::Watch;
+
+/// How often decisions that did not get through are sent again.
+const SEND_AGAIN: Duration = Duration::from_secs(15);
+
+/// What every request needs.
+#[derive(Clone)]
+pub struct Page {
+    bus: Bus,
+    store: Store,
+    hub: Arc<Hub>,
+    charts: Arc<Mutex<Charts>>,
+    watch: Arc<Watch>,
+    simulation: Arc<Simulation>,
+    dead_letters: Arc<DeadLetters>,
+    state: watch::Receiver<Arc<str>>,
+    trace_url: Option<Arc<str>>,
+    stopping: CancellationToken,
+}
+
+/// Puts the page together.
+pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
+    let config = app.config();
+    let address = config.address()?;
+    let token = config.token.clone().unwrap_or_else(|| Secret::new(format!("{:032x}", rand::random::<u128>())));
+    let database = &app.settings().database;
+    let store = Store::connect(database.url.expose(), database.max_connections).await?;
+    let hub = Arc::new(Hub::new());
+    let charts = Arc::new(Mutex::new(Charts::default()));
+    let simulation = Arc::new(Simulation::new(&config.dataset));
+    let watch = Arc::new(Watch::new(app.bus().clone(), store.clone(), config.currency.clone(), simulation.clone()));
+    let (said, state) = watch::channel(Arc::from("null"));
+    let page = Page {
+        bus: app.bus().clone(),
+        dead_letters: Arc::new(DeadLetters::new(app.bus().clone(), store.clone())),
+        store: store.clone(),
+        hub: hub.clone(),
+        charts: charts.clone(),
+        watch: watch.clone(),
+        simulation,
+        state,
+        trace_url: config.trace_url.as_deref().map(Arc::from),
+        stopping: app.shutdown_token(),
+    };
+
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        StartError::settings(format!("dashboard.listen: cannot listen on {address}: {error}"))
+    })?;
+    let address = listener.local_addr().map_err(StartError::settings)?;
+    app.note("page", format!("http://{address}/"));
+    // For the person who started it, not for the log: whoever has the token may change things.
+    if config.token.is_none() {
+        println!("dashboard: http://{address}/#token={}", token.expose());
+    } else {
+        println!("dashboard: http://{address}/");
+    }
+
+    let ping = store.clone();
+    app.dependency("postgres", Code::DatabaseOutage, move || {
+        let store = ping.clone();
+        async move { store.ping().await.map_err(|error| error.to_string()) }
+    });
+    let stopping = app.shutdown_token();
+    let routes = routes(page.clone(), Guard::new(token, address.ip().is_loopback()));
+    app.task("page", async move {
+        let serve = axum::serve(listener, routes).with_graceful_shutdown(stopping.cancelled_owned());
+        serve.await.map_err(|error| StartError::settings(format!("the page cannot be served: {error}")))
+    });
+
+    let stopping = app.shutdown_token();
+    let (counting, following) = (watch.clone(), hub.clone());
+    let line = tail::follow(app.bus().clone(), STREAM, hub.clone(), move |event| {
+        if let Some(summary) = &event.summary {
+            counting.count(summary.topic);
+            charts.lock().unwrap_or_else(PoisonError::into_inner).count(summary);
+        }
+        following.pass(event);
+    });
+    let dead_hub = hub.clone();
+    let dead = tail::follow(app.bus().clone(), DEAD_LETTER_STREAM, Arc::new(Hub::new()), move |event| dead_hub.pass(event));
+    app.task("tail", async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = line => {}
+            () = dead => {}
+        }
+    });
+
+    let stopping = app.shutdown_token();
+    app.task("state", async move {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut again = tokio::time::interval(SEND_AGAIN);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = second.tick() => {
+                    watch.renew_pauses().await;
+                    if let Ok(state) = serde_json::to_string(&watch.look().await) {
+                        said.send_replace(state.into());
+                    }
+                }
+                _ = again.tick() => acts::send_decisions_again(&page).await,
+            }
+        }
+    });
+    Ok(())
+}
+
+fn routes(page: Page, guard: Guard) -> Router {
+    Router::new()
+        .route("/", get(assets::page))
+        .route("/messages", get(assets::page))
+        .route("/messages/{id}", get(assets::page))
+        .route("/desk", get(assets::page))
+        .route("/tap", get(assets::page))
+        .route("/dead-letters", get(assets::page))
+        .route("/teach", get(assets::page))
+        .route("/assets/{*path}", get(assets::file))
+        .route("/errors/{code}", get(views::error_page))
+        .route("/api/snapshot", get(views::snapshot))
+        .route("/api/stream", get(stream::live))
+        .route("/api/tap", get(stream::tap))
+        .route("/api/charts", get(views::charts))
+        .route("/api/messages", get(views::messages).post(acts::send))
+        .route("/api/messages/{id}", get(views::journey))
+        .route("/api/desk", get(views::desk))
+        .route("/api/reviews/{id}/settle", post(acts::settle))
+        .route("/api/dead-letters", get(views::dead_letters))
+        .route("/api/dead-letters/replay", post(acts::replay_code))
+        .route("/api/dead-letters/{sequence}/replay", post(acts::replay))
+        .route("/api/dead-letters/{sequence}/discard", post(acts::discard))
+        .route("/api/simulation/start", post(acts::start_simulation))
+        .route("/api/simulation/stop", post(acts::stop_simulation))
+        .route("/api/stations/{service}/pause", post(acts::pause))
+        .route("/api/stations/{service}/resume", post(acts::resume))
+        .route("/api/clear", post(acts::clear))
+        .route("/api/unlock", post(acts::unlock))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(DefaultBodyLimit::max(MAX_EVENT_BYTES * 2))
+        .with_state(page)
+}

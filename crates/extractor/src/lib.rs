@@ -1,3 +1,31 @@
 //! Station: items, quantities, sizes and modifiers out of a customer's words.
+//!
+//! `extract.rs` is the decision, a pure function; `stage.rs` reads and publishes.
 
 pub mod extract;
+pub mod config;
+pub mod stage;
+
+use contracts::Code;
+use menu::cache::Cache;
+use menu::live::MenuHandle;
+use runtime::{App, StartError};
+use store::Store;
+
+pub use config::Config;
+use stage::Extractor;
+
+/// Puts the station together.
+pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
+    let database = &app.settings().database;
+    let store = Store::connect(database.url.expose(), database.max_connections).await?;
+    let menu = MenuHandle::new(store, Cache::new(&app.settings().memcached.address));
+    let probe = menu.clone();
+    app.dependency("menu", Code::NoMenu, move || {
+        let menu = probe.clone();
+        async move { menu.probe().await }
+    });
+    let stage = Extractor::new(menu, app.config().bounds());
+    app.stage(stage);
+    Ok(())
+}

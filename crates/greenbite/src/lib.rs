@@ -1,4 +1,18 @@
 //! The operator's command: provision, menu, dataset, simulate, eval, replay, doctor.
 
+pub mod cli;
+pub mod config;
 pub mod dataset;
+pub mod dlq;
+pub mod doctor;
 pub mod eval;
+pub mod export;
+pub mod import;
+pub mod journey;
+pub mod menus;
+pub mod progress;
+pub mod provision;
+pub mod schedule;
+pub mod simulate;
+pub mod site;
+pub mod spreadsheet;

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::cache::{Cache, Line};
 use crate::error::Error;
+use crate::lexicon::Lexicon;
 use crate::model::{Menu, MenuItem, MenuOption};
 
 /// How long a menu is used before somebody asks whether it still is the current one.
@@ -32,6 +33,8 @@ struct Inner {
     store: Store,
     cache: Cache,
     loaded: RwLock<Option<Loaded>>,
+    /// Of the last menu that somebody asked for by words.
+    lexicon: RwLock<Option<Arc<Lexicon>>>,
     /// Whoever holds it asks for the others as well.
     refreshing: Mutex<()>,
 }
@@ -68,7 +71,13 @@ pub struct Direct {
 impl MenuHandle {
     /// Of this database and its copy in this cache.
     pub fn new(store: Store, cache: Cache) -> Self {
-        let inner = Inner { store, cache, loaded: RwLock::new(None), refreshing: Mutex::new(()) };
+        let inner = Inner {
+            store,
+            cache,
+            loaded: RwLock::new(None),
+            lexicon: RwLock::new(None),
+            refreshing: Mutex::new(()),
+        };
         MenuHandle { inner: Arc::new(inner) }
     }
 
@@ -80,6 +89,20 @@ impl MenuHandle {
     /// The menu, at most about a second old.
     pub async fn menu(&self) -> Result<Arc<Menu>, Error> {
         Ok(self.inner.current().await?.menu)
+    }
+
+    /// The words of the menu as it is now, compiled once a version.
+    pub async fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
+        let menu = self.menu().await?;
+        let known = self.inner.lexicon.read().ok().and_then(|known| known.clone());
+        if let Some(known) = known.filter(|known| known.version() == menu.version) {
+            return Ok(known);
+        }
+        let lexicon = Arc::new(Lexicon::new(menu));
+        if let Ok(mut known) = self.inner.lexicon.write() {
+            *known = Some(lexicon.clone());
+        }
+        Ok(lexicon)
     }
 
     /// The items of these keys, in their order, asked of the cache and held against the menu; `None` for

@@ -261,11 +261,12 @@ async fn a_database_that_goes_away_between_sending_and_noting_it_leads_to_no_rep
     runtime::provision(&rig.bus, &rig.settings.line).await.unwrap();
     rig.config.timeout_ms = 10_000;
     let running = rig.run().await;
-    rig.discord.script([Fault::Slow(Duration::from_secs(3))]);
+    rig.discord.script([Fault::Slow(Duration::from_secs(1))]);
     let id = rig.orders(1).await[0];
     assert!(rig.discord.wait_for(1, SOON).await);
     postgres.crash().await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    // Discord answers after a second; from then on noting it fails for good after five more.
+    tokio::time::sleep(Duration::from_secs(8)).await;
     postgres.start_again().await.unwrap();
     let notified = rig.notified(Topic::NotifiedOrder, id, 1).await;
     assert!(!notified.delivery.possible_repeat);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use contracts::{Code, ConsumerSpec, MessageId, Service};
 use serde::Serialize;
@@ -216,6 +218,17 @@ pub(crate) struct StageState {
     pub(crate) lanes: usize,
     pub(crate) gate: Gate,
     pub(crate) stats: Stats,
+    pub(crate) durable: Durable,
+}
+
+/// What is known of a stage's durable on the server.
+#[derive(Debug, Default)]
+pub(crate) struct Durable {
+    /// When it was created, in nanoseconds since 1970. Older messages may have been handled by
+    /// the one before it.
+    pub(crate) created: AtomicU64,
+    /// The connection on which it was last seen, and when.
+    pub(crate) seen: tokio::sync::Mutex<Option<(u64, Instant)>>,
 }
 
 impl Shared {

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::{StatusCode, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
-use tokio::time::Instant;
 
-use crate::bus::{Bus, BusError};
+use crate::bus::Bus;
 use crate::delivery::Delivery;
 
 /// How long a request waits at the server.
@@ -46,7 +45,7 @@ impl Inbox {
         bus: &Bus,
         pull: &str,
         request: &Bytes,
-    ) -> Result<&'a mut Inbox, BusError> {
+    ) -> Result<&'a mut Inbox, Lost> {
         if slot.is_none() {
             bus.connected().await;
             let subject = bus.client().new_inbox();
@@ -65,10 +64,16 @@ impl Inbox {
     }
 }
 
-enum Heard {
-    Message(Message),
-    /// The inbox is of no use any more.
-    Silence,
+/// Why there is no next message.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// The server says that stream or durable do not exist.
+    Missing,
+    /// There is a new connection, or nothing was heard for long. A server whose durable is gone
+    /// says nothing to a pull, so it is time to look.
+    Unsure,
+    /// The connection is closed for good.
+    Closed(String),
 }
 
 impl Feed {
@@ -86,22 +91,21 @@ impl Feed {
         }
     }
 
-    /// The next message. An error means that stream or durable do not exist, or that the
-    /// connection is closed for good; it may be asked again.
+    /// The next message, or why there is none; it may be asked again after both.
     ///
     /// A caller may drop the future and ask again: no message is lost by that.
-    pub(crate) async fn next(&mut self) -> Result<Delivery, BusError> {
+    pub(crate) async fn next(&mut self) -> Result<Delivery, Lost> {
         loop {
             let inbox = Inbox::ask(&mut self.inbox, &self.bus, &self.subject, &self.request).await?;
             let heard = tokio::select! {
                 biased;
-                message = inbox.subscriber.next() => message.map_or(Heard::Silence, Heard::Message),
-                () = self.bus.reconnected_since(inbox.epoch) => Heard::Silence,
-                () = tokio::time::sleep_until(Instant::now() + SILENCE) => Heard::Silence,
+                message = inbox.subscriber.next() => message,
+                () = self.bus.reconnected_since(inbox.epoch) => None,
+                () = tokio::time::sleep(SILENCE) => None,
             };
-            let Heard::Message(message) = heard else {
+            let Some(message) = heard else {
                 self.inbox = None;
-                continue;
+                return Err(Lost::Unsure);
             };
             match message.status {
                 None | Some(StatusCode::OK) => {
@@ -114,14 +118,14 @@ impl Feed {
                 Some(StatusCode::IDLE_HEARTBEAT) => {}
                 Some(StatusCode::NO_RESPONDERS) => {
                     inbox.asked = false;
-                    return Err(BusError::Missing(self.subject.clone()));
+                    return Err(Lost::Missing);
                 }
                 Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => inbox.asked = false,
                 Some(status) => {
                     inbox.asked = false;
                     let description = message.description.as_deref().unwrap_or_default();
                     if description.contains("Consumer Deleted") {
-                        return Err(BusError::Missing(self.subject.clone()));
+                        return Err(Lost::Missing);
                     }
                     tracing::debug!("a pull was refused: {status} {description}");
                     tokio::time::sleep(REFUSED).await;
@@ -147,6 +151,6 @@ impl Feed {
     }
 }
 
-fn closed(error: impl std::fmt::Display) -> BusError {
-    BusError::Unknown(format!("the connection is closed: {error}"))
+fn closed(error: impl std::fmt::Display) -> Lost {
+    Lost::Closed(error.to_string())
 }

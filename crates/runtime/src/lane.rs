@@ -20,7 +20,7 @@ use crate::bus::BusError;
 use crate::dead_letter::{self, Verdict};
 use crate::delivery::Delivery;
 use crate::error::StartError;
-use crate::feed::Feed;
+use crate::feed::{Feed, Lost};
 use crate::metrics::Metrics;
 use crate::outage::backoff;
 use crate::provision::{Found, look_for};
@@ -34,6 +34,10 @@ use crate::trace::Trace;
 const TRIES_OF_A_BUG: u32 = 2;
 /// How often an acknowledgement is said before it is left to the redelivery.
 const TRIES_OF_AN_ACK: u32 = 3;
+/// Pause between two looks for a durable that is missing.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// A durable that was seen this recently is taken to be there still.
+const STILL_THERE: Duration = Duration::from_secs(1);
 /// How long a closing lane waits for what is on its way to it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(1);
 /// The longest pause that another side may ask for.
@@ -82,39 +86,61 @@ impl Line {
             };
             match next {
                 Ok(delivery) => self.take(delivery).await,
-                Err(error) => {
-                    state.gate.close(error.code(), &error.to_string());
-                    self.until_durable_is_there().await;
+                Err(Lost::Missing | Lost::Unsure) => self.find_durable().await,
+                Err(Lost::Closed(reason)) => {
+                    tracing::debug!("the lane ends: {reason}");
+                    break;
                 }
             }
         }
         feed.close(LAST_DELIVERIES).await;
     }
 
-    /// Looks for the stage's durable until it is there, or the service stops.
+    /// Looks for the stage's durable until it is there, or the service stops. One lane looks, the
+    /// others take its word.
     ///
     /// Storage that was wiped and a line that is not provisioned yet are outages; a durable that
     /// is otherwise than this version wants it is fatal.
-    pub(crate) async fn until_durable_is_there(&self) {
-        let gate = &self.state.gate;
+    pub(crate) async fn find_durable(&self) {
+        let (gate, spec) = (&self.state.gate, self.state.spec);
+        let stopping = &self.shared.stopping;
+        let Some(mut seen) = stopping.run_until_cancelled(self.state.durable.seen.lock()).await else {
+            return;
+        };
+        let epoch = self.shared.bus.epoch();
+        if seen.is_some_and(|(on, at)| on == epoch && at.elapsed() < STILL_THERE) {
+            return;
+        }
         loop {
-            let durable = self.state.spec.durable;
-            match look_for(&self.shared.bus, self.state.spec, &self.shared.settings.line).await {
-                Found::Ready => return gate.open(),
+            match look_for(&self.shared.bus, spec, &self.shared.settings.line).await {
+                Found::Ready(created) => {
+                    self.state.durable.created.store(created, Relaxed);
+                    *seen = Some((self.shared.bus.epoch(), Instant::now()));
+                    if gate.outage().is_some_and(|o| matches!(o.code, Code::Topology | Code::BusOutage)) {
+                        gate.open();
+                    }
+                    return;
+                }
                 Found::Missing => gate.close(
                     Code::Topology,
-                    &format!("durable {durable} or its stream does not exist: run `greenbite provision`"),
+                    &format!(
+                        "durable {} or its stream does not exist: run `greenbite provision`",
+                        spec.durable
+                    ),
                 ),
                 Found::Unknown(reason) => {
-                    gate.close(Code::BusOutage, &format!("durable {durable}: {reason}"))
+                    gate.close(Code::BusOutage, &format!("durable {}: {reason}", spec.durable));
                 }
                 Found::Different(reason) => {
-                    return self.shared.fatal(different(durable, &reason));
+                    return self.shared.fatal(different(spec.durable, &reason));
                 }
             }
-            match self.hold(Code::Topology).await {
-                Err(_) | Ok(None) => return,
-                Ok(Some(_turn)) => {}
+            let pause = async {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                self.shared.bus.connected().await;
+            };
+            if stopping.run_until_cancelled(pause).await.is_none() {
+                return;
             }
         }
     }
@@ -180,7 +206,10 @@ impl Line {
         let verdict = match self.read(delivery) {
             Err(verdict) => verdict,
             Ok((id, generation)) => {
-                if delivery.attempt > 1 && self.is_done_already(id, generation).await? {
+                // A durable that was created anew counts from 1 again what the one before delivered.
+                let maybe_again =
+                    delivery.attempt > 1 || delivery.stored_at < self.state.durable.created.load(Relaxed);
+                if maybe_again && self.is_done_already(id, generation).await? {
                     tracing::debug!("was done before its acknowledgement was heard; only acknowledged");
                     return Ok(Ending::Done);
                 }

@@ -169,17 +169,17 @@ async fn provision_durable(
         Err(error) => return Err(failed(&error)),
     };
     let list = match &before {
-        Some(before) if durable_differences(&wanted, before).is_empty() => &mut report.unchanged,
+        Some(before) if durable_differences(&wanted, &before.config).is_empty() => &mut report.unchanged,
         Some(_) => &mut report.updated,
         None => &mut report.created,
     };
     list.push(label.clone());
-    if !before.as_ref().is_some_and(|before| durable_differences(&wanted, before).is_empty()) {
+    if !before.as_ref().is_some_and(|before| durable_differences(&wanted, &before.config).is_empty()) {
         jetstream.create_consumer_on_stream(wanted.clone(), stream).await.map_err(|error| failed(&error))?;
     }
     let after = find_durable(jetstream, stream, &name).await.map_err(|error| failed(&error))?;
     let found = match &after {
-        Some(after) => durable_differences(&wanted, after),
+        Some(after) => durable_differences(&wanted, &after.config),
         None => vec!["is missing".to_owned()],
     };
     report.differences.extend(found.into_iter().map(|difference| format!("{label}: {difference}")));
@@ -190,9 +190,9 @@ async fn find_durable(
     jetstream: &Context,
     stream: &str,
     name: &str,
-) -> Result<Option<consumer::Config>, async_nats::jetstream::stream::ConsumerError> {
+) -> Result<Option<consumer::Info>, async_nats::jetstream::stream::ConsumerError> {
     match jetstream.get_consumer_from_stream::<consumer::Config, _, _>(name, stream).await {
-        Ok(found) => Ok(Some(found.cached_info().config.clone())),
+        Ok(found) => Ok(Some(found.cached_info().clone())),
         Err(error) => match error.kind() {
             ConsumerErrorKind::JetStream(inner)
                 if [ErrorCode::CONSUMER_NOT_FOUND, ErrorCode::STREAM_NOT_FOUND]
@@ -208,8 +208,8 @@ async fn find_durable(
 /// What a stage found when it looked for its durable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// It is there and as this version wants it.
-    Ready,
+    /// It is there and as this version wants it, since this time (nanoseconds since 1970).
+    Ready(u64),
     /// It, or its stream, does not exist.
     Missing,
     /// The bus did not say, for this reason.
@@ -224,8 +224,11 @@ pub(crate) async fn look_for(bus: &Bus, spec: &ConsumerSpec, limits: &Limits) ->
     match find_durable(&bus.jetstream(), STREAM, name).await {
         Ok(None) => Found::Missing,
         Ok(Some(found)) => {
-            let differences = durable_differences(&durable(name, spec.input.filter(), limits), &found);
-            if differences.is_empty() { Found::Ready } else { Found::Different(differences.join("; ")) }
+            let differences = durable_differences(&durable(name, spec.input.filter(), limits), &found.config);
+            match differences.is_empty() {
+                true => Found::Ready(u64::try_from(found.created.unix_timestamp_nanos()).unwrap_or(0)),
+                false => Found::Different(differences.join("; ")),
+            }
         }
         Err(error) => Found::Unknown(error.to_string()),
     }

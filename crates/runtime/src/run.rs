@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use contracts::{Code, Service};
@@ -11,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, Config, Parts, Shared, StageState};
+use crate::app::{App, Config, Durable, Parts, Shared, StageState};
 use crate::bus::Bus;
 use crate::error::StartError;
 use crate::lane::{Failures, Line, different};
@@ -98,7 +99,8 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
         .zip(&lanes)
         .map(|(spec, lanes)| {
             let gate = Gate::new(spec.durable);
-            Arc::new(StageState { spec, lanes: *lanes, gate, stats: Stats::default() })
+            let (stats, durable) = (Stats::default(), Durable::default());
+            Arc::new(StageState { spec, lanes: *lanes, gate, stats, durable })
         })
         .collect();
     let dependencies: Vec<_> = app.dependencies.into_iter().map(Arc::new).collect();
@@ -124,7 +126,10 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
         if let Found::Different(reason) = &found {
             return Err(different(state.spec.durable, reason));
         }
-        ready.push(found == Found::Ready);
+        if let Found::Ready(created) = found {
+            state.durable.created.store(created, Relaxed);
+        }
+        ready.push(matches!(found, Found::Ready(_)));
     }
     futures::future::join_all(dependencies.iter().map(|dependency| dependency.check())).await;
 
@@ -174,7 +179,7 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
         let tracker = work.clone();
         work.spawn(async move {
             if !ready {
-                line.until_durable_is_there().await;
+                line.find_durable().await;
             }
             for _ in 0..lanes {
                 tracker.spawn(line.clone().lane());

@@ -252,6 +252,17 @@ impl Bus {
         Ok(list)
     }
 
+    /// Publishes bytes as they are, known to the server by the message id in their headers.
+    pub async fn publish_raw(
+        &self,
+        stream: &str,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<(), BusError> {
+        self.store(stream, subject, headers, payload).await.map(drop)
+    }
+
     /// The last event of the line about a customer's message.
     pub async fn last_event(&self, id: MessageId) -> Result<Option<Stored>, BusError> {
         self.last_message(STREAM, &subject::journey(id)).await
@@ -329,7 +340,8 @@ pub enum Resolved {
 impl Bus {
     /// Messages that the server gave up and that nobody has looked after yet, at most so many.
     pub async fn given_up(&self, most: usize) -> Result<Vec<GivenUp>, BusError> {
-        let unknown = |error: &dyn fmt::Display| BusError::Unknown(format!("durable {ADVISORY_DURABLE}: {error}"));
+        let unknown =
+            |error: &dyn fmt::Display| BusError::Unknown(format!("durable {ADVISORY_DURABLE}: {error}"));
         let consumer: async_nats::jetstream::consumer::PullConsumer = self
             .jetstream()
             .get_consumer_from_stream(ADVISORY_DURABLE, DEAD_LETTER_STREAM)

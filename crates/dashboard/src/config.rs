@@ -1,0 +1,56 @@
+//! `[dashboard]` in `greenbite.toml`.
+
+use std::net::SocketAddr;
+
+use runtime::{Secret, Settings, StartError, Validate};
+use serde::{Deserialize, Serialize};
+
+/// Settings of the web page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Where the page listens. Elsewhere than on loopback only with a token.
+    pub listen: String,
+    /// What a browser must show to change something; on loopback one is made up and printed if it is missing.
+    pub token: Option<Secret>,
+    /// Currency of the menu's prices, as ISO 4217 has it.
+    pub currency: String,
+    /// Address of a trace in your tracing tool, with `{trace_id}` in it.
+    pub trace_url: Option<String>,
+    /// The data set that the simulation replays.
+    pub dataset: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: "127.0.0.1:8088".to_owned(),
+            token: None,
+            currency: "USD".to_owned(),
+            trace_url: None,
+            dataset: "data/messages.csv".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Where the page listens.
+    pub fn address(&self) -> Result<SocketAddr, StartError> {
+        self.listen.parse().map_err(|error| {
+            StartError::settings(format!("dashboard.listen is '{}', not an address and a port: {error}", self.listen))
+        })
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self, _: &Settings) -> Result<(), String> {
+        let address = self.address().map_err(|error| error.reason)?;
+        if !address.ip().is_loopback() && self.token.is_none() {
+            return Err(format!(
+                "dashboard.listen is {address}, which others can reach, but there is no dashboard.token: set one \
+                 (GREENBITE_DASHBOARD__TOKEN or GREENBITE_DASHBOARD__TOKEN_FILE) or listen on 127.0.0.1"
+            ));
+        }
+        Ok(())
+    }
+}

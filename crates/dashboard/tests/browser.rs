@@ -1,0 +1,477 @@
+//! The page as a person uses it: headless Chromium against a real running line.
+//!
+//! The tests share one line, one dashboard and one browser driver; each has a browser session of its own. With
+//! `GREENBITE_SCREENSHOTS=<folder>` each view is photographed in both themes and two widths.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use contracts::Service;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use testkit::line::Options;
+use testkit::{Home, Line, Process, find_program, free_port, wait_until};
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, OnceCell};
+
+const TOKEN: &str = "a token of this test";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static WORLD: OnceCell<World> = OnceCell::const_new();
+/// Tests that pause, clear or restart something are alone.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+struct World {
+    line: Line,
+    page: String,
+    driver: u16,
+    _driver: Process,
+    home: Home,
+}
+
+async fn world() -> &'static World {
+    WORLD.get_or_try_init(World::start).await.unwrap()
+}
+
+impl World {
+    async fn start() -> anyhow::Result<World> {
+        let page = free_port()?;
+        let environment = [
+            ("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{page}")),
+            ("GREENBITE_DASHBOARD__TOKEN", TOKEN.to_owned()),
+            ("GREENBITE_DASHBOARD__DATASET", testkit::repository().join("data/messages.csv").display().to_string()),
+            ("GREENBITE_LINE__ACK_WAIT_MS", "5000".to_owned()),
+            ("GREENBITE_LANES__DEADLINE_MS", "4000".to_owned()),
+        ];
+        let options = Options {
+            environment: environment.map(|(key, value)| (key.to_owned(), value)).into(),
+            ..Options::default()
+        };
+        let line = Line::with(options).await?;
+        line.spawn(Service::Dashboard, 0)?;
+        line.wait_until_ready(Service::Dashboard, 0).await?;
+        let home = Home::temporary()?;
+        let driver = free_port()?;
+        let mut command = Command::new(find_program("chromedriver", "chromium-driver")?);
+        command.arg(format!("--port={driver}"));
+        let mut process = Process::spawn("chromedriver", command, &home.path().join("driver.log"), Signal::SIGTERM)?;
+        process
+            .ready(Duration::from_secs(30), || async move {
+                tokio::net::TcpStream::connect(("127.0.0.1", driver)).await.is_ok()
+            })
+            .await?;
+        Ok(World { line, page: format!("http://127.0.0.1:{page}"), driver, _driver: process, home })
+    }
+
+    async fn browser(&self, width: u32, height: u32) -> anyhow::Result<Client> {
+        let binary = find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
+        let profile = self.home.path().join(format!("profile-{}", free_port()?));
+        let capabilities = json!({
+            "goog:chromeOptions": {
+                "binary": binary,
+                "args": [
+                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+                    "--disable-sync", "--enable-precise-memory-info", "--hide-scrollbars",
+                    format!("--user-data-dir={}", profile.display()), format!("--window-size={width},{height}"),
+                ],
+            },
+        });
+        let capabilities = capabilities.as_object().cloned().context("capabilities")?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{}", self.driver))
+            .await?;
+        Ok(client)
+    }
+
+    /// A browser at this view, unlocked.
+    async fn open(&self, path: &str) -> anyhow::Result<Client> {
+        let client = self.browser(1440, 1000).await?;
+        client.goto(&format!("{}{path}#token={}", self.page, TOKEN.replace(' ', "%20"))).await?;
+        Ok(client)
+    }
+
+    /// What the page's server says to a request, with this token.
+    async fn request(&self, method: &str, path: &str, token: &str, more: &[&str]) -> anyhow::Result<u16> {
+        let mut command = Command::new("python3");
+        command.args([
+            "-c",
+            "import sys,urllib.request as u\nr=u.Request(sys.argv[2],method=sys.argv[1],data=b'{}' if sys.argv[1]=='POST' else None,\
+             headers=dict(h.split(': ',1) for h in sys.argv[3:]))\ntry: print(u.urlopen(r,timeout=10).status)\nexcept u.HTTPError as e: print(e.code)",
+            method,
+            &format!("{}{path}", self.page),
+            "Content-Type: application/json",
+            &format!("Authorization: Bearer {token}"),
+        ]);
+        command.args(more);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        String::from_utf8(output.stdout)?.trim().parse().context(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Runs a test in the shared runtime and closes its browser whatever happens.
+fn in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    RUNTIME.block_on(async {
+        let world = world().await;
+        let client = world.open(path).await.unwrap();
+        let result = test(world, client.clone()).await;
+        if let Err(error) = &result {
+            let text = client.execute("return document.body.innerText", vec![]).await;
+            eprintln!("{error:#}\nthe page shows: {text:?}\ndashboard's log: {}", world.line.log(Service::Dashboard, 0));
+        }
+        let _ = client.close().await;
+        result.unwrap();
+    });
+}
+
+/// Waits until a script's result is true.
+async fn until(client: &Client, what: &str, script: &str) -> anyhow::Result<()> {
+    wait_until(what, PATIENCE, || async {
+        let answer = client.execute(&format!("return !!({script})"), vec![]).await?;
+        Ok((answer == Value::Bool(true)).then_some(()))
+    })
+    .await
+}
+
+async fn click(client: &Client, css: &str) -> anyhow::Result<()> {
+    client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?.click().await?;
+    Ok(())
+}
+
+async fn fill(client: &Client, css: &str, text: &str) -> anyhow::Result<()> {
+    let field = client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?;
+    field.clear().await?;
+    field.send_keys(text).await?;
+    Ok(())
+}
+
+async fn send(client: &Client, text: &str) -> anyhow::Result<i64> {
+    fill(client, "#own", text).await?;
+    client.execute("[...document.querySelectorAll('button')].find(b => b.textContent == 'Send and follow it').click()", vec![]).await?;
+    until(client, "the message's journey opens", "/^\\/messages\\/\\d+$/.test(location.pathname)").await?;
+    let id = client.execute("return Number(location.pathname.split('/').pop())", vec![]).await?;
+    id.as_i64().context("no id")
+}
+
+#[test]
+fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
+    in_a_browser("/teach", async |world, client| {
+        let id = send(&client, "Two Classic Cheeseburgers and a Lemonade please").await?;
+        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')").await?;
+        let stations = client
+            .execute("return [...document.querySelectorAll('.step h2')].map(h => h.firstChild.textContent)", vec![])
+            .await?;
+        let stations: Vec<String> = serde_json::from_value(stations)?;
+        ensure!(
+            stations == ["ingest", "classifier", "extractor", "menu-validator", "registrar", "notifier"],
+            "{stations:?}"
+        );
+        until(&client, "the reasons are shown", "document.querySelectorAll('.step .reason').length >= 5").await?;
+        ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
+        Ok(())
+    });
+}
+
+#[test]
+fn the_line_shows_every_station_and_counts_what_happened() {
+    in_a_browser("/", async |world, client| {
+        world.line.send(&["One Lemonade please", "When do you close today?", "Thanks, that was great!"]).await?;
+        until(&client, "all six stations are up", "document.querySelectorAll('.station[data-state=up]').length == 6").await?;
+        until(&client, "events are listed", "document.querySelectorAll('.log li').length > 5").await?;
+        until(&client, "orders are counted", "Number(document.querySelector('.outcome.order dd').textContent) > 0").await?;
+        until(&client, "charts are drawn", "document.querySelectorAll('.chart canvas').length == 2").await
+    });
+}
+
+#[test]
+fn script_in_a_customers_message_is_shown_as_text() {
+    in_a_browser("/teach", async |_, client| {
+        let words = "<script>window.broken = true</script><img src=x onerror=\"window.broken = true\"> two Lemonades";
+        send(&client, words).await?;
+        until(&client, "the words are shown", "document.querySelector('blockquote.words')").await?;
+        let shown = client.execute("return document.querySelector('blockquote.words').textContent", vec![]).await?;
+        ensure!(shown == words, "{shown}");
+        until(&client, "the journey is complete", "document.querySelector('.steps .discord')").await?;
+        let broken = client.execute("return window.broken === true", vec![]).await?;
+        ensure!(broken == false, "the customer's script ran");
+        let elements = client.execute("return document.querySelectorAll('main script, main img').length", vec![]).await?;
+        ensure!(elements == 0, "the customer's elements are in the page");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_paused_station_shows_lag_and_drains_on_resume() {
+    in_a_browser("/teach", async |world, client| {
+        let _alone = ALONE.lock().await;
+        let extractor = "li[data-station=extractor]";
+        click(&client, &format!("{extractor} button")).await?;
+        until(&client, "it is paused", &format!("document.querySelector('{extractor} button').textContent == 'Resume'")).await?;
+        // What was asked for before the pause has come by now.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let ids = world.line.send(&vec!["Three French Fries please"; 30]).await?;
+        until(&client, "lag grows", &format!("parseInt(document.querySelector('{extractor} .lag').textContent) >= 20")).await?;
+        click(&client, &format!("{extractor} button")).await?;
+        until(&client, "it drains", &format!("document.querySelector('{extractor} .lag').textContent.startsWith('0 waiting')")).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        for id in ids {
+            ensure!(world.line.outcome(id).await?.as_deref() == Some("order"), "message {id}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_review_settled_on_the_page_becomes_a_registered_order() {
+    in_a_browser("/desk", async |world, client| {
+        // More than anybody orders: a person has to look at it.
+        let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
+        let ticket = format!("[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))");
+        until(&client, "the review is on the desk", &ticket).await?;
+        client.execute(&format!("{ticket}.querySelector('input').value = 'Ana'"), vec![]).await?;
+        client.execute(&format!("{ticket}.querySelector('button.primary').click()"), vec![]).await?;
+        wait_until("the review is an order", PATIENCE, || async {
+            Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await?;
+        let (by, total): (String, i64) = sqlx::query_as(
+            "SELECT r.decided_by, o.total_cents FROM reviews r JOIN orders o USING (message_id) WHERE message_id = $1",
+        )
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+        ensure!(by == "Ana" && total > 0, "{by} {total}");
+        until(&client, "the order is on the desk", &format!(
+            "[...document.querySelectorAll('.ticket.order footer a')].some(a => a.textContent.endsWith('#{id}'))"
+        )).await?;
+        until(&client, "the review is gone", &format!("!{ticket}")).await
+    });
+}
+
+#[test]
+fn a_mended_dead_letter_completes() {
+    in_a_browser("/dead-letters", async |world, client| {
+        let id = world.line.send(&["Two Lemonades please"]).await?[0];
+        world.line.wait_until_settled(PATIENCE).await?;
+        // Somebody publishes rubbish in the name of a message of which nobody has heard.
+        let bus = world.line.nats.client("provision").await?;
+        let rubbish = format!("{{\"message\":{{\"id\":{id},\"text\":7}}}}");
+        bus.publish(format!("greenbite.classified.misc.{id}"), rubbish.into()).await?;
+        bus.flush().await?;
+        until(&client, "the dead letter is listed", "document.querySelector('.dead-list li[data-sequence]')").await?;
+        until(&client, "it is counted", "document.querySelector('#dead-count').textContent >= '1'").await?;
+        let row: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1").bind(id).fetch_one(world.line.pool()).await?;
+        let mended = json!({
+            "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": row.0 }, "language": "en", "trail": [],
+        });
+        client.execute(
+            "const card = document.querySelector('.dead-list li[data-sequence]'); for (const d of card.querySelectorAll('details')) d.open = true; \
+             card.querySelector('textarea').value = arguments[0]; \
+             [...card.querySelectorAll('button')].find(b => b.textContent == 'Replay as edited').click()",
+            vec![json!(mended.to_string())],
+        ).await?;
+        until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')").await?;
+        // The message has its outcome already: the replayed event comes to nothing new.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
+        Ok(())
+    });
+}
+
+#[test]
+fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
+    in_a_browser("/tap?subject=greenbite.registered.*.*", async |world, client| {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.line.send(&["One Lemonade please", "Are you open on Sundays?"]).await?;
+        until(&client, "events are shown", "document.querySelectorAll('.tap-list .subject').length >= 2").await?;
+        let subjects = client.execute("return [...document.querySelectorAll('.tap-list .subject')].map(s => s.textContent)", vec![]).await?;
+        let subjects: Vec<String> = serde_json::from_value(subjects)?;
+        ensure!(subjects.iter().all(|subject| subject.starts_with("greenbite.registered.")), "{subjects:?}");
+        click(&client, "button[aria-pressed]").await?;
+        let before = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        world.line.send(&["One Lemonade please"; 5]).await?;
+        until(&client, "it says what passed meanwhile", "/[1-9]\\d* passed meanwhile/.test(document.querySelector('main').textContent)").await?;
+        let after = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        ensure!(before == after);
+        fill(&client, ".tap-form input[type=text]", "greenbite..x").await?;
+        client.execute("document.querySelector('.tap-form').requestSubmit()", vec![]).await?;
+        until(&client, "a subject that is none is refused", "document.querySelector('.toast.bad')").await
+    });
+}
+
+#[test]
+fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
+    in_a_browser("/teach", async |_, client| {
+        let _alone = ALONE.lock().await;
+        fill(&client, "#count", "25").await?;
+        fill(&client, "#speed", "20").await?;
+        until(&client, "it can be started", "!document.querySelector('#start').disabled").await?;
+        click(&client, "#start").await?;
+        until(&client, "it cannot be started twice", "document.querySelector('#start').disabled").await?;
+        until(&client, "it can be started again", "!document.querySelector('#start').disabled").await?;
+        until(&client, "it says what it did", "document.querySelector('main').textContent.includes('25 sent')").await?;
+        until(&client, "its log shows the newest", "(l => l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector('.teach .log, main .log'))").await
+    });
+}
+
+#[test]
+fn a_dropped_connection_resumes_without_a_gap() {
+    in_a_browser("/", async |world, client| {
+        let _alone = ALONE.lock().await;
+        until(&client, "it is connected", "greenbite.live.connected && greenbite.live.state").await?;
+        world.line.send(&["One Lemonade please"; 3]).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        client.execute("window.seen = []; window.watching = setInterval(() => { for (const e of greenbite.live.recent) if (!seen.includes(e.seq)) seen.push(e.seq); }, 50)", vec![]).await?;
+        world.line.stop(Service::Dashboard, 0).await;
+        until(&client, "the page notices", "!greenbite.live.connected").await?;
+        world.line.send(&["Two Lemonades please"; 10]).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        world.line.spawn(Service::Dashboard, 0)?;
+        world.line.wait_until_ready(Service::Dashboard, 0).await?;
+        until(&client, "the page is back", "greenbite.live.connected").await?;
+        world.line.send(&["One Lemonade please"]).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        let bus = world.line.nats.client("provision").await?;
+        let mut stream = async_nats::jetstream::new(bus).get_stream("GREENBITE").await?;
+        let last = stream.info().await?.state.last_sequence;
+        until(&client, "the page has the newest", &format!("seen.includes({last})")).await?;
+        let seen: BTreeSet<u64> = serde_json::from_value(client.execute("return seen", vec![]).await?)?;
+        let first = *seen.first().context("nothing seen")?;
+        let missed: Vec<u64> = (first..=last).filter(|sequence| !seen.contains(sequence)).collect();
+        ensure!(missed.is_empty(), "missed {missed:?} of {first}..={last}");
+        Ok(())
+    });
+}
+
+#[test]
+fn without_the_token_and_from_other_sites_the_page_only_reads() {
+    RUNTIME.block_on(async {
+        let world = world().await;
+        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"] {
+            assert_eq!(world.request("POST", path, "wrong", &[]).await.unwrap(), 401, "{path}");
+        }
+        let other = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
+        assert_eq!(world.request("POST", "/api/unlock", TOKEN, &other).await.unwrap(), 403);
+        assert_eq!(world.request("GET", "/api/snapshot", "", &["Host: evil.example"]).await.unwrap(), 421);
+        assert_eq!(world.request("GET", "/api/snapshot", "", &[]).await.unwrap(), 200);
+        let client = world.browser(1200, 900).await.unwrap();
+        client.goto(&format!("{}/teach", world.page)).await.unwrap();
+        let locked = until(&client, "it says so", "document.querySelector('#unlock').textContent == 'Read only'").await;
+        let _ = client.close().await;
+        locked.unwrap();
+    });
+}
+
+#[test]
+fn a_hundred_messages_a_second_keep_the_page_responsive() {
+    in_a_browser("/", async |world, client| {
+        let _alone = ALONE.lock().await;
+        until(&client, "it is connected", "greenbite.live.connected").await?;
+        let heap = "return performance.memory.usedJSHeapSize / 1048576";
+        let before = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
+        client.execute("greenbite.longTasks.length = 0", vec![]).await?;
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        for _ in 0..600 {
+            tick.tick().await;
+            world.line.send(&["One Lemonade and two French Fries please"; 10]).await?;
+        }
+        let tasks: Vec<f64> = serde_json::from_value(client.execute("return greenbite.longTasks", vec![]).await?)?;
+        let after = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
+        let longest = tasks.iter().copied().fold(0.0, f64::max);
+        println!(
+            "60 s at 100 messages/s: {} long tasks, {:.0} ms in all, the longest {longest:.0} ms; heap {before:.0} to {after:.0} MiB",
+            tasks.len(),
+            tasks.iter().sum::<f64>()
+        );
+        world.line.wait_until_settled(Duration::from_secs(180)).await?;
+        until(&client, "the page has caught up", "greenbite.live.state.outcomes.open === 0").await?;
+        let list = client.execute("return document.querySelectorAll('.log li').length", vec![]).await?;
+        ensure!(list.as_u64().is_some_and(|rows| rows <= 60), "the log grows without bound: {list}");
+        let kept = client.execute("return greenbite.live.recent.length", vec![]).await?;
+        ensure!(kept.as_u64().is_some_and(|events| events <= 400), "the page keeps {kept} events");
+        Ok(())
+    });
+}
+
+#[test]
+fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
+    RUNTIME.block_on(async {
+        let world = world().await;
+        let id = world.line.send(&["Hi! 2 large Classic Cheeseburgers without onions, an avocado salad and a mushroom pizza please"]).await.unwrap()[0];
+        world.line.send(&["Do you have gluten free buns?", "You are the best!", "One Lemonade please", "35 Hamburgers please"]).await.unwrap();
+        world.line.wait_until_settled(PATIENCE).await.unwrap();
+        let folder = std::env::var("GREENBITE_SCREENSHOTS").ok();
+        for (width, height) in [(1440, 1000), (390, 844)] {
+            let client = world.browser(width, height).await.unwrap();
+            let result = fits(world, &client, width, height, id, folder.as_deref()).await;
+            let _ = client.close().await;
+            result.unwrap();
+        }
+    });
+}
+
+async fn fits(world: &World, client: &Client, width: u32, height: u32, id: i64, folder: Option<&str>) -> anyhow::Result<()> {
+    let journey = format!("/messages/{id}");
+    let views = [("line", "/"), ("journey", journey.as_str()), ("desk", "/desk"), ("tap", "/tap"), ("dead-letters", "/dead-letters"), ("teach", "/teach")];
+    // A window has a frame and a smallest width; this sets what the page itself gets.
+    client
+        .issue_cdp("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}))
+        .await?;
+    for theme in ["dark", "light"] {
+        for (name, path) in views {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            client.goto(&format!("{}{path}{separator}theme={theme}#token={}", world.page, TOKEN.replace(' ', "%20"))).await?;
+            until(client, "the page is live", "window.greenbite && greenbite.live.connected").await?;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            if name == "line" || name == "tap" {
+                world.line.send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"]).await?;
+                tokio::time::sleep(Duration::from_millis(900)).await;
+            }
+            let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
+            ensure!(wide.as_u64().is_some_and(|wide| wide <= u64::from(width)), "{name} is {wide} wide on {width}");
+            if let Some(folder) = folder {
+                let suffix = if width < 600 { "-phone" } else { "" };
+                std::fs::create_dir_all(folder)?;
+                std::fs::write(Path::new(folder).join(format!("{name}-{theme}{suffix}.png")), client.screenshot().await?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Chrome's own commands, over the driver.
+trait Cdp {
+    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()>;
+}
+
+impl Cdp for Client {
+    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()> {
+        #[derive(Debug)]
+        struct Execute(Value, String);
+        impl fantoccini::wd::WebDriverCompatibleCommand for Execute {
+            fn endpoint(
+                &self,
+                base: &url::Url,
+                session: Option<&str>,
+            ) -> Result<url::Url, url::ParseError> {
+                base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+            }
+            fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+                (http::Method::POST, Some(json!({"cmd": self.1, "params": self.0}).to_string()))
+            }
+        }
+        self.issue_cmd(Execute(parameters, command.to_owned())).await?;
+        Ok(())
+    }
+}
