@@ -44,11 +44,15 @@ GRANT SELECT, INSERT ON notifications TO greenbite_notifier;
 GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, discord_message_id)
     ON notifications TO greenbite_notifier;
 
--- Shows everything, takes messages in, notes a person's decisions.
+-- Shows everything, takes messages in, notes a person's decisions, replays and discards dead letters, runs the
+-- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
-    notifications TO greenbite_dashboard;
+    notifications, simulations TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
+GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
+GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
+GRANT DELETE ON notifications, order_items, orders, reviews, enquiries, messages, simulations TO greenbite_dashboard;
 
 -- The operator's command: imports the menu, replays, discards, exports. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,

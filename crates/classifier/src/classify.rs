@@ -81,14 +81,18 @@ impl Judge<'_> {
             return (Kind::Misc, None, "There are no words in it".to_owned());
         }
         if ends_in_question_mark(self.reading.text) {
-            return self.question("it ends in a question mark".to_owned());
+            return self.question("it ends in a question mark".to_owned(), true);
+        }
+        if looks_like_code(self.reading.text) {
+            return (Kind::Misc, None, "It is written for a machine, not for a kitchen".to_owned());
         }
         let (mut order, mut question, mut other, mut told) = (None, None, None, None);
         let mut from = 0;
         let mut called_off = None;
         let mut steered = None;
         for at in 0..=mentions.len() {
-            let ends = mentions.get(at).is_none_or(|m| matches!(m.kind, TokenKind::Stop | TokenKind::Question));
+            let ends =
+                mentions.get(at).is_none_or(|m| matches!(m.kind, TokenKind::Stop | TokenKind::Question));
             if !ends {
                 continue;
             }
@@ -115,20 +119,25 @@ impl Judge<'_> {
             return (Kind::Misc, None, format!("\"{}\" is advertising", self.words(spam)));
         }
         if let Some(at) = order {
-            return (Kind::Order, None, format!("\"{}\" asks for something to eat or drink", self.words_around(at)));
+            return (
+                Kind::Order,
+                None,
+                format!("\"{}\" asks for something to eat or drink", self.words_around(at)),
+            );
         }
         if let Some(off) = called_off {
             let reason = format!("\"{}\" calls it off", self.words(off));
-            return match self.topic() {
-                Some(EnquiryTopic::Status) => (Kind::Enquiry, Some(EnquiryTopic::Status), reason),
-                _ => (Kind::Misc, None, reason),
-            };
+            return (Kind::Misc, None, reason);
         }
         if let Some(steer) = steered {
-            return (Kind::Misc, None, format!("\"{}\" tries to give orders to the system", self.words(steer)));
+            return (
+                Kind::Misc,
+                None,
+                format!("\"{}\" tries to give orders to the system", self.words(steer)),
+            );
         }
         if let Some(at) = question {
-            return self.question(format!("\"{}\" is worded as a question", self.words_around(at)));
+            return self.question(format!("\"{}\" is worded as a question", self.words_around(at)), false);
         }
         if let Some(at) = other
             && let Some(topic) = self.topic()
@@ -137,21 +146,39 @@ impl Judge<'_> {
             return (Kind::Enquiry, Some(topic), reason);
         }
         if let Some(at) = mentions.iter().position(|m| m.is(Classes::COMPLAINT.or(Classes::PRAISE))) {
-            return (Kind::Misc, None, format!("\"{}\" says how it was, and asks for nothing", self.words(at)));
+            return (
+                Kind::Misc,
+                None,
+                format!("\"{}\" says how it was, and asks for nothing", self.words(at)),
+            );
         }
         if let Some(at) = told.or(other) {
-            return (Kind::Misc, None, format!("\"{}\" tells something, and asks for nothing", self.words_around(at)));
+            return (
+                Kind::Misc,
+                None,
+                format!("\"{}\" tells something, and asks for nothing", self.words_around(at)),
+            );
         }
         (Kind::Misc, None, "It asks for nothing to eat or drink".to_owned())
     }
 
     /// A question: an enquiry where it is about the restaurant, else nothing of ours.
-    fn question(&self, why: String) -> (Kind, Option<EnquiryTopic>, String) {
+    fn question(&self, why: String, marked: bool) -> (Kind, Option<EnquiryTopic>, String) {
         if let Some(topic) = self.topic() {
             return (Kind::Enquiry, Some(topic), format!("A question about {}: {why}", name_of(topic)));
         }
         if self.reading.mentions.iter().any(|m| self.is_food(m)) {
             return (Kind::Enquiry, Some(EnquiryTopic::Menu), format!("A question about the menu: {why}"));
+        }
+        let addressed = self
+            .reading
+            .mentions
+            .iter()
+            .any(|m| m.is(Classes::SUBJECT.or(Classes::ASK).or(Classes::REQUEST)));
+        let greeting =
+            self.reading.mentions.iter().all(|m| m.kind != TokenKind::Word || m.classes.has(Classes::FILLER));
+        if addressed && marked && !greeting {
+            return (Kind::Enquiry, Some(EnquiryTopic::Other), format!("A question to us: {why}"));
         }
         (Kind::Misc, None, format!("A question, but not about the restaurant: {why}"))
     }
@@ -187,19 +214,12 @@ impl Judge<'_> {
     /// Judges one sentence by going through it once.
     fn sentence(&self, from: usize, to: usize, marked: bool) -> Sentence {
         let mentions = &self.reading.mentions;
-        let blocking = Classes::PAST.or(Classes::HYPOTHETICAL);
-        let mut requested: Option<usize> = None;
-        let mut refused: Option<usize> = None;
-        let mut asked: Option<usize> = None;
-        let mut told: Option<usize> = None;
-        let mut food: Option<usize> = None;
-        let mut strange: Option<usize> = None;
-        let mut counted = false;
-        let mut polite = false;
+        let (mut requested, mut refused, mut asked, mut told) = (None, None, None, None);
+        let (mut food, mut strange) = (None, None);
+        let (mut held, mut elsewhere, mut judged) = (false, false, false);
+        let (mut story, mut subject, mut stated, mut polite, mut counted) =
+            (false, false, false, false, false);
         let mut at_start = true;
-        let mut elsewhere = false;
-        let mut story = false;
-        let mut judged = false;
         for at in from..to {
             let m = &mentions[at];
             if m.is(Classes::ANOTHER_TIME) {
@@ -209,82 +229,75 @@ impl Judge<'_> {
             polite |= m.is(Classes::PLEASE);
             if m.kind == TokenKind::Comma || m.is(Classes::SO) {
                 at_start = true;
-                if m.is(Classes::SO) && asked.is_none() {
-                    story = false;
-                    told = None;
-                }
                 continue;
             }
-            if self.is_food(m) {
+            let food_here = self.is_food(m);
+            if food_here && !self.is_left_out(from, at) {
                 food = food.or(Some(at));
-                if requested.is_some() && !judged {
-                    judged = true;
-                }
+                judged |= requested.is_some();
+                counted |= self.is_counted(from, at);
                 at_start = false;
                 continue;
             }
-            if m.is(Classes::REQUEST) {
-                if requested.is_none() || refused.is_some() {
-                    let held = told.is_some_and(|t| mentions[t].is(Classes::HYPOTHETICAL)) || asked.is_some();
-                    if !held {
-                        requested = Some(at);
-                        refused = None;
-                        judged = false;
-                        story = false;
-                    }
-                }
+            if food_here {
                 at_start = false;
                 continue;
             }
-            if m.is(Classes::ASK) && asked.is_none() && (at_start || requested.is_none()) {
-                if requested.is_none() || at_start {
+            if m.is(Classes::UNWANTED) && requested.is_none() && food.is_none() {
+                told = told.or(Some(at));
+                held = true;
+            } else if m.is(Classes::CANCEL)
+                && !m.is(Classes::REMOVE)
+                && requested.is_none()
+                && food.is_none()
+                && m.end > m.first
+                && self.has_cancel_verb(at)
+            {
+                told = told.or(Some(at));
+                held = true;
+            } else if m.is(Classes::REQUEST) && (requested.is_none() || refused.is_some()) {
+                if !held && asked.is_none() {
+                    requested = Some(at);
+                    refused = None;
+                    judged = false;
+                    story = false;
+                }
+            } else if m.is(Classes::ASK) && at_start && asked.is_none() {
+                if food.is_none() || m.end > m.first + 1 {
                     asked = Some(at);
                 }
-                at_start = false;
-                continue;
-            }
-            if at_start && m.is(Classes::QUESTION_START) && requested.is_none() {
+            } else if at_start && m.is(Classes::QUESTION_START) && requested.is_none() && food.is_none() {
                 asked = asked.or(Some(at));
-                at_start = false;
-                continue;
-            }
-            if m.is(blocking) && requested.is_none() {
+            } else if m.is(Classes::PAST.or(Classes::HYPOTHETICAL)) && requested.is_none() {
+                held |= m.is(Classes::HYPOTHETICAL);
                 told = told.or(Some(at));
-                at_start = false;
-                continue;
-            }
-            if m.is(Classes::PRAISE.or(Classes::COMPLAINT)) && requested.is_none() {
+            } else if m.is(Classes::PRAISE.or(Classes::COMPLAINT)) && requested.is_none() {
                 told = told.or(Some(at));
-            }
-            if m.is(Classes::STORY) && requested.is_none() {
+            } else if m.is(Classes::STORY) && requested.is_none() {
                 story = true;
-            }
-            if m.is(Classes::NOT_FOOD) && requested.is_some() && !judged {
+            } else if m.is(Classes::NOT_FOOD) && requested.is_some() && !judged {
                 judged = true;
                 refused = Some(at);
             }
-            if m.number.is_some() && !m.is(Classes::NUMBER_BEFORE) {
-                counted = true;
-            }
+            subject |= m.is(Classes::SUBJECT) && requested.is_none();
+            stated |= m.is(Classes::COPULA) && requested.is_none();
             if m.unknown {
-                let starts = strange.is_none()
-                    && at.checked_sub(1).is_some_and(|b| {
-                        b >= from
-                            && (mentions[b].number.is_some()
-                                || mentions[b].is(
-                                    Classes::ARTICLE.or(Classes::CONTAINER).or(Classes::SIZE).or(Classes::REQUEST),
-                                )
-                                || mentions[b].unknown
-                                || mentions[b].is(Classes::DECORATION))
-                    });
-                if starts || strange.is_none() {
-                    strange = strange.or(Some(at));
-                }
-                if requested.is_some() && !judged && starts {
+                let introduced = self.is_introduced(from, at);
+                if requested.is_some() && !judged && introduced {
                     judged = true;
+                    strange = Some(at);
+                }
+                if strange.is_none() {
+                    strange = Some(at);
+                    counted |= self.is_counted(from, at);
                 }
             }
-            if !(m.is(Classes::FILLER) || m.is(Classes::JOIN) || m.is(Classes::PLEASE)) {
+            let passing = Classes::FILLER
+                .or(Classes::JOIN)
+                .or(Classes::PLEASE)
+                .or(Classes::ALL_OF)
+                .or(Classes::CORRECT);
+            if !m.is(passing) || m.is(Classes::SUBJECT) {
                 at_start = false;
             }
         }
@@ -308,7 +321,9 @@ impl Judge<'_> {
         if let Some(at) = told {
             return Sentence::Told(at);
         }
+        // Without a request: little else than food, and nothing said about it.
         if let Some(at) = food
+            && !stated
             && (!story || counted)
             && self.mostly_food(from, to)
         {
@@ -317,6 +332,8 @@ impl Judge<'_> {
         if let Some(at) = strange
             && food.is_none()
             && !story
+            && !stated
+            && !subject
             && (counted || polite)
             && self.mostly_food(from, to)
         {
@@ -324,26 +341,84 @@ impl Judge<'_> {
         }
         match requested {
             Some(at) => Sentence::Other(at),
+            None if food.is_some() || story || stated => Sentence::Told(from),
             None => Sentence::Nothing,
         }
     }
 
+    /// "no onions": says what is not wanted.
+    fn is_left_out(&self, from: usize, at: usize) -> bool {
+        let skip =
+            Classes::ARTICLE.or(Classes::EXTRA).or(Classes::LIGHT).or(Classes::SIZE).or(Classes::DECORATION);
+        let before = &self.reading.mentions[from..at];
+        before
+            .iter()
+            .rev()
+            .take(3)
+            .find(|m| !m.is(skip) || m.is(Classes::REMOVE))
+            .is_some_and(|m| m.is(Classes::REMOVE))
+    }
+
+    /// "two", "a", "another" before it, or "x2" behind it.
+    fn is_counted(&self, from: usize, at: usize) -> bool {
+        let mentions = &self.reading.mentions;
+        let skip = Classes::DECORATION.or(Classes::SIZE).or(Classes::CONTAINER).or(Classes::TIMES);
+        let before = mentions[from..at].iter().rev().take(4);
+        let counted = before
+            .take_while(|m| m.number.is_some() || m.is(skip) || m.is_food() || m.unknown)
+            .any(|m| m.number.is_some());
+        let behind = mentions.get(at + 1..).unwrap_or_default();
+        counted
+            || behind.first().is_some_and(|m| m.is(Classes::TIMES))
+                && behind.get(1).is_some_and(|m| m.number.is_some())
+    }
+
+    /// Whether an unknown word stands where a dish would.
+    fn is_introduced(&self, from: usize, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).filter(|b| *b >= from).map(|b| &self.reading.mentions[b]) else {
+            return false;
+        };
+        let lead = Classes::ARTICLE
+            .or(Classes::CONTAINER)
+            .or(Classes::SIZE)
+            .or(Classes::REQUEST)
+            .or(Classes::DECORATION)
+            .or(Classes::NUMBER);
+        before.number.is_some() || before.is(lead) || before.unknown
+    }
+
+    /// "cancel the": in a message of its own it is about an earlier order.
+    fn has_cancel_verb(&self, at: usize) -> bool {
+        !self.reading.mentions[at].is(Classes::FILLER.or(Classes::WITH).or(Classes::ARTICLE))
+    }
+
     /// A sentence without a request is one if there is little else in it.
     fn mostly_food(&self, from: usize, to: usize) -> bool {
-        let (mut plain, mut strange, mut story) = (0_usize, 0_usize, 0_usize);
+        let (mut food, mut other) = (0_usize, 0_usize);
+        let order = Classes::NUMBER
+            .or(Classes::ARTICLE)
+            .or(Classes::SIZE)
+            .or(Classes::WITH)
+            .or(Classes::REMOVE)
+            .or(Classes::EXTRA)
+            .or(Classes::LIGHT)
+            .or(Classes::CONTAINER)
+            .or(Classes::ON_THE_SIDE)
+            .or(Classes::PLEASE)
+            .or(Classes::TIMES)
+            .or(Classes::CORRECT);
         for m in &self.reading.mentions[from..to] {
             let size = m.end - m.first;
-            if m.kind != TokenKind::Word || m.is_food() {
-                plain += size;
-            } else if m.unknown {
-                strange += size;
-            } else if m.is(Classes::STORY.or(Classes::PAST).or(Classes::ASK)) {
-                story += size;
-            } else {
-                plain += size;
+            if m.is_food() || m.number.is_some() {
+                food += 2 * size;
+            } else if m.kind != TokenKind::Word || m.is(order) {
+                food += size;
+            } else if m.unknown || m.is(Classes::STORY.or(Classes::PAST).or(Classes::ASK).or(Classes::PLAIN))
+            {
+                other += size;
             }
         }
-        strange <= plain + 2 && story <= plain
+        other <= food
     }
 
     fn words(&self, at: usize) -> &str {
@@ -386,6 +461,11 @@ fn ends_in_question_mark(text: &str) -> bool {
         || text.trim_end().ends_with(['?', '？', '؟'])
         || text.trim_end_matches(|c: char| !c.is_alphanumeric()).len() < text.len()
             && text[text.trim_end_matches(|c: char| !c.is_alphanumeric()).len()..].contains('?')
+}
+
+/// Braces and colons, as programs write them.
+fn looks_like_code(text: &str) -> bool {
+    ["{\"", "\":", "${", "<script", "</", "{{", "';", "--;"].iter().any(|mark| text.contains(mark))
 }
 
 const fn name_of(topic: EnquiryTopic) -> &'static str {

@@ -75,6 +75,12 @@ struct Draft {
     doubts: Vec<String>,
     /// Split off from the line before: "three with bread".
     split: bool,
+    /// What else the words may mean: "a burger" is any of them.
+    general: Vec<u16>,
+    /// A part of a name, not all of it.
+    partial: bool,
+    /// Nothing else has been told of it yet.
+    fresh: bool,
 }
 
 /// A noun phrase that has begun: "two large veggie ...".
@@ -90,6 +96,8 @@ struct Pending {
     /// Mentions that are not understood yet.
     words: Vec<usize>,
     container: bool,
+    /// The words stand in a list behind an item.
+    listed: bool,
 }
 
 struct Builder<'a> {
@@ -112,7 +120,18 @@ struct Builder<'a> {
     /// "instead of": what follows is left out.
     instead: bool,
     joined: bool,
+    /// Joined by "and", not only by a comma.
+    anded: bool,
+    /// The wish of `op` has been told: without a joiner the next thing is none of it.
+    op_used: bool,
+    /// Modifiers since the last joiner: what "on the ..." speaks of.
+    tail: Vec<Mod>,
+    /// "on the": the item that follows gets them.
+    onto: bool,
+    /// The items that a general word spoke of: "shakes: ...".
+    context: Vec<u16>,
     clause_start: bool,
+    clause_from: usize,
     cancelled: bool,
 }
 
@@ -133,7 +152,13 @@ impl<'a> Builder<'a> {
             all: false,
             instead: false,
             joined: false,
+            anded: false,
+            op_used: false,
+            tail: Vec::new(),
+            onto: false,
+            context: Vec::new(),
             clause_start: true,
+            clause_from: 0,
             cancelled: false,
         }
     }
@@ -150,7 +175,13 @@ impl<'a> Builder<'a> {
         let m = &self.mentions[i];
         match m.kind {
             Kind::Comma => {
+                if self.reading.tokens[m.first].text == ":" && !self.counted() {
+                    // "Tom: ...": a name, or a heading.
+                    self.pending.words.clear();
+                }
                 self.end_words(i);
+                self.tail.clear();
+                self.clause_from = i + 1;
                 if self.op != Some(ModifierOp::Remove) || !self.lists_on(i + 1) {
                     self.op = None;
                 }
@@ -166,7 +197,11 @@ impl<'a> Builder<'a> {
                 self.all = false;
                 self.instead = false;
                 self.clause_start = true;
+                self.clause_from = i + 1;
                 self.joined = false;
+                self.anded = false;
+                self.tail.clear();
+                self.onto = false;
                 return i + 1;
             }
             Kind::Sign => return i + 1,
@@ -178,15 +213,23 @@ impl<'a> Builder<'a> {
             return next;
         }
         if m.is_food() {
+            if self.op.is_some() && self.op_used && !self.joined {
+                self.op = None;
+            }
             self.food(i);
             self.clause_start = false;
             self.joined = false;
+            self.anded = false;
             return i + 1;
         }
         if m.unknown || (m.described && m.classes == Classes::NONE) {
+            if self.op.is_some() && self.op_used && !self.joined {
+                self.op = None;
+            }
             self.unknown(i);
             self.clause_start = false;
             self.joined = false;
+            self.anded = false;
             return i + 1;
         }
         self.word(i)
@@ -227,18 +270,64 @@ impl<'a> Builder<'a> {
             }
             return i + 1;
         }
-        if m.is(Classes::CORRECT) && self.current.is_some() {
+        let refused = m.is(Classes::REMOVE)
+            && m.end == m.first + 1
+            && self.mentions.get(i + 1).is_some_and(|next| matches!(next.kind, Kind::Comma | Kind::Stop));
+        if (m.is(Classes::CORRECT) || refused) && self.current.is_some() {
+            let trailing = i > 0 && self.mentions[i - 1].is_food()
+                || i > 1 && self.mentions[i - 1].kind == Kind::Comma && self.ends_clause(i + 1);
             self.end_phrase(i);
+            if trailing && self.ends_clause(i + 1) {
+                return i + 1;
+            }
             self.correcting = true;
             self.with = false;
             self.op = None;
-            if m.is(Classes::REMOVE) {
-                self.op = Some(ModifierOp::Remove);
+            return i + 1;
+        }
+        if m.is(Classes::SAME)
+            && self.current.is_some()
+            && self.pending.words.is_empty()
+            && self.pending.mods.is_empty()
+        {
+            self.one_more_of_the_same();
+            return i + 1;
+        }
+        if m.is(Classes::HALF) && self.followed_by_modifier(i + 1) {
+            if let Some(current) = self.current
+                && self.lines[current].quantity > 1
+            {
+                let half = self.lines[current].quantity / 2;
+                self.end_phrase(i);
+                self.refer(half, true);
             }
             return i + 1;
         }
+        if m.is(Classes::ON_ONE) && !self.phrase_follows(i + 1) && !self.tail.is_empty() {
+            self.only_on_one();
+            return i + 1;
+        }
+        if m.is(Classes::ONTO) && self.op.is_none_or(|_| self.op_used) {
+            match self.next_food(i + 1) {
+                Some(next) if !next.items.is_empty() && !self.tail.is_empty() => {
+                    self.onto = true;
+                    self.op = None;
+                    return i + 1;
+                }
+                Some(next) if next.items.is_empty() && !next.options.is_empty() && self.current.is_some() => {
+                    self.end_phrase(i);
+                    self.op = None;
+                    self.with = true;
+                    return i + 1;
+                }
+                _ => {}
+            }
+        }
         if m.is(Classes::REMOVE) {
             self.end_words(i);
+            self.joined = false;
+            self.op_used = false;
+            self.tail.clear();
             self.op = Some(ModifierOp::Remove);
             if self.pending.mods.is_empty() && self.pending.words.is_empty() && self.pending.count.is_none() {
                 self.pending = Pending::default();
@@ -247,7 +336,11 @@ impl<'a> Builder<'a> {
             }
             return i + 1;
         }
+        if m.is(Classes::LIGHT) && self.size_before_item(i) {
+            return i + 1;
+        }
         if m.is(Classes::EXTRA) || m.is(Classes::LIGHT) {
+            self.op_used = false;
             if self.op != Some(ModifierOp::Remove) || self.joined {
                 self.op = Some(if m.is(Classes::EXTRA) { ModifierOp::Extra } else { ModifierOp::Light });
             }
@@ -255,23 +348,36 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::REQUEST) {
+            if !self.counted() {
+                // "Jill would like ...": who wants it.
+                self.pending.words.clear();
+            }
             self.end_phrase(i);
+            self.joined = false;
+            self.tail.clear();
             self.story = false;
             self.op = None;
             self.with = m.is(Classes::WITH);
             self.all = false;
             self.clause_start = false;
-            self.pending = Pending { strong: !self.with, only_request: true, ..Pending::default() };
+            let mods =
+                if self.current.is_none() { std::mem::take(&mut self.pending.mods) } else { Vec::new() };
+            self.pending = Pending { strong: !self.with, only_request: true, mods, ..Pending::default() };
             return i + 1;
         }
         if m.is(Classes::WITH) {
             self.end_phrase(i);
+            self.joined = false;
+            self.tail.clear();
             self.op = None;
             self.with = true;
             return i + 1;
         }
         if m.is(Classes::JOIN) {
             self.end_words(i);
+            self.anded = true;
+            self.tail.clear();
+            self.clause_from = i + 1;
             if self.op != Some(ModifierOp::Remove) || !self.option_next(i + 1) {
                 self.op = None;
             }
@@ -326,10 +432,82 @@ impl<'a> Builder<'a> {
         if m.is(Classes::DECORATION) || m.is(Classes::GENERIC) {
             return i + 1;
         }
-        if m.is(Classes::FILLER) {
+        if m.is(Classes::FILLER.or(Classes::PLAIN)) {
             self.end_words(i);
+            if self.op_used {
+                self.op = None;
+            }
         }
         i + 1
+    }
+
+    fn ends_clause(&self, at: usize) -> bool {
+        self.mentions.get(at).is_none_or(|m| matches!(m.kind, Kind::Comma | Kind::Stop | Kind::Question))
+    }
+
+    /// The next thing of the menu, articles and the like aside.
+    fn next_food(&self, from: usize) -> Option<&'a Mention> {
+        let skip = Classes::ARTICLE.or(Classes::DECORATION).or(Classes::SIZE);
+        self.mentions.iter().skip(from).take(4).find(|m| m.is_food() || !m.is(skip)).filter(|m| m.is_food())
+    }
+
+    /// "the same for my wife"
+    fn one_more_of_the_same(&mut self) {
+        let Some(current) = self.current else { return };
+        let mut line = self.lines[current].clone();
+        line.quantity = self.pending.count.unwrap_or(1);
+        line.split = false;
+        self.pending = Pending::default();
+        self.lines.push(line);
+        self.current = Some(self.lines.len() - 1);
+        self.with = true;
+        self.op = None;
+    }
+
+    /// "hold the ice in one"
+    fn only_on_one(&mut self) {
+        let Some(current) = self.current else { return };
+        let tail = std::mem::take(&mut self.tail);
+        if self.lines[current].quantity < 2 {
+            return;
+        }
+        let mut one = self.lines[current].clone();
+        self.lines[current].mods.retain(|m| !tail.iter().any(|t| t.name == m.name && t.op == m.op));
+        self.lines[current].quantity -= 1;
+        one.quantity = 1;
+        one.split = true;
+        self.lines.push(one);
+        self.current = Some(self.lines.len() - 1);
+        self.op = None;
+    }
+
+    /// "a little salad": small, not less of it.
+    fn size_before_item(&mut self, i: usize) -> bool {
+        let m = &self.mentions[i];
+        if self.current.is_some() && self.with && !self.pending.strong {
+            return false;
+        }
+        let Some(next) = self.next_food(i + 1) else { return false };
+        if next.items.is_empty() || (!next.options.is_empty() && next.options[0].whole) {
+            return false;
+        }
+        let mut size = None;
+        self.lexicon.names_at(&self.reading.tokens, m.end - 1, |length, hit| {
+            if length == 1
+                && let Some(option) = option_of(hit)
+                && self.lexicon.is_size(option)
+            {
+                size = Some(option);
+            }
+        });
+        let Some(size) = size else { return false };
+        if !self.pending.strong {
+            self.end_phrase(i);
+        }
+        self.pending.strong = true;
+        self.pending.only_request = false;
+        self.pending.size = Some(self.lexicon.menu().options[usize::from(size)].name.clone());
+        true
     }
 
     /// A number: how many of what follows, of what came before, or nothing of the sort.
@@ -342,6 +520,14 @@ impl<'a> Builder<'a> {
         };
         if count == 0 {
             self.op = Some(ModifierOp::Remove);
+            return i + 1;
+        }
+        // "1) soup": the number of a list.
+        let behind = self.text.as_bytes().get(self.reading.tokens[m.end - 1].end);
+        let starts_line = before.is_none_or(|b| b.kind == Kind::Stop);
+        if matches!(m.kind, Kind::Number(_))
+            && (behind == Some(&b')') || (behind == Some(&b'.') && starts_line))
+        {
             return i + 1;
         }
         let follows = self.phrase_follows(i + 1);
@@ -359,35 +545,47 @@ impl<'a> Builder<'a> {
         }
         // "one" that stands for a thing: the spicy one.
         if m.is(Classes::PRONOUN)
-            && before.is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
+            && before
+                .is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
             && !self.joined
             && !follows
         {
             return i + 1;
         }
         // "coke x2", "coke 2"
+        if before.is_some_and(|b| b.is(Classes::TIMES)) && !self.pending.words.is_empty() && !follows {
+            self.pending.strong = true;
+            self.pending.only_request = false;
+            self.pending.count = Some(count);
+            return i + 1;
+        }
         let times_before = before.is_some_and(|b| b.is(Classes::TIMES));
+        let times_of_last = times_before && i > 1 && self.mentions[i - 2].is_food();
         if let Some(current) = self.current
-            && !follows
-            && !self.followed_by_modifier(i + 1)
-            && !self.pending.strong
+            && (times_of_last || (!follows && !self.followed_by_modifier(i + 1) && !self.pending.strong))
         {
             let line = &mut self.lines[current];
-            if times_before || self.correcting || !line.counted {
+            let dangling = self.anded && !self.correcting;
+            if times_of_last || self.correcting || (!line.counted && !dangling) {
                 line.quantity = count;
                 line.counted = true;
                 self.correcting = false;
                 return i + 1;
             }
         }
+        if let Some(current) = self.current
+            && self.option_run_without_item(i + 1)
+            && !self.size_next(i + 1)
+            && (self.lines[current].quantity < count || !self.lines[current].counted || self.with)
+        {
+            // "two shots of vanilla": a count of a modifier.
+            self.end_phrase(i);
+            self.pending.count = Some(count);
+            return i + 1;
+        }
         if follows {
             self.end_phrase(i);
             self.story = false;
-            if self.with && self.op.is_none() && self.option_run_without_item(i + 1) {
-                // "two shots of vanilla": a count of a modifier.
-                self.pending.count = Some(count);
-                return i + 1;
-            }
             self.op = None;
             self.pending.strong = true;
             self.pending.only_request = false;
@@ -414,8 +612,8 @@ impl<'a> Builder<'a> {
     fn refer(&mut self, count: u32, modified: bool) {
         let Some(current) = self.current else { return };
         if self.correcting || !modified {
-            self.correcting = false;
-            if !self.lines[current].split {
+            let corrected = std::mem::take(&mut self.correcting);
+            if !self.lines[current].split && (corrected || !self.lines[current].counted) {
                 self.lines[current].quantity = count;
                 self.lines[current].counted = true;
             }
@@ -452,7 +650,10 @@ impl<'a> Builder<'a> {
     }
 
     fn base_of(&self, line: usize) -> Option<usize> {
-        (0..line).rev().find(|at| !self.lines[*at].split).filter(|at| self.lines[*at].item == self.lines[line].item)
+        (0..line)
+            .rev()
+            .find(|at| !self.lines[*at].split)
+            .filter(|at| self.lines[*at].item == self.lines[line].item)
     }
 
     /// Something of the menu.
@@ -483,6 +684,17 @@ impl<'a> Builder<'a> {
         };
         if self.op.is_some() {
             return false;
+        }
+        if self.onto {
+            return true;
+        }
+        if let Some(current) = self.current
+            && !self.anded
+            && self.lines[current].phrase.1 + 1 == m.first
+            && m.items.iter().filter_map(|h| item_of(*h)).any(|id| self.lines[current].general.contains(&id))
+        {
+            // "a shake, chocolate"
+            return true;
         }
         let mut lead = item.score - option.score;
         if item.whole && !option.whole {
@@ -538,8 +750,18 @@ impl<'a> Builder<'a> {
             self.pending = Pending::default();
             return;
         }
-        let best = m.items[0];
+        let mut best = m.items[0];
+        let clear = self.ambiguity(m).is_none();
+        if !clear
+            && !self.context.is_empty()
+            && let Some(hit) =
+                m.items.iter().find(|h| item_of(**h).is_some_and(|id| self.context.contains(&id)))
+        {
+            best = *hit;
+        }
         let Some(id) = item_of(best) else { return };
+        let general = !best.name && m.related.len() > 1;
+        let in_context = !clear && self.context.contains(&id);
         // "a sandwich with turkey": the general word came first.
         let words = std::mem::take(&mut self.pending.words);
         let mut doubts = Vec::new();
@@ -554,17 +776,55 @@ impl<'a> Builder<'a> {
         if m.guessed {
             doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
-        if let Some(doubt) = self.ambiguity(m) {
+        if !in_context && let Some(doubt) = self.ambiguity(m) {
             doubts.push(doubt);
         }
         let mut size = self.pending.size.take();
-        let mods = std::mem::take(&mut self.pending.mods);
-        if !best.whole && !mods.is_empty() {
+        let mut mods = std::mem::take(&mut self.pending.mods);
+        if (!best.whole || general) && !mods.is_empty() && mods.iter().any(|m| m.op != ModifierOp::Remove) {
             // "tomato soup" is no soup of the day with tomatoes.
             let name = &self.lexicon.menu().items[usize::from(id)].name;
             doubts.push(format!("\"{}\" is not quite {name}", self.text_of(first, m.end)));
         }
         let count = self.pending.count.take();
+        let tail = std::mem::take(&mut self.tail);
+        if std::mem::take(&mut self.onto)
+            && let Some(current) = self.current
+        {
+            self.lines[current].mods.retain(|m| !tail.iter().any(|t| t.name == m.name && t.op == m.op));
+            if let Some(at) = self.lines.iter().rposition(|line| line.item == Some(id)) {
+                tail.into_iter().for_each(|m| self.lines[at].push(m));
+                self.pending = Pending::default();
+                self.current = Some(at);
+                self.op = None;
+                return;
+            }
+            mods.extend(tail);
+        }
+        // "strawberry ice cream" is neither of the two.
+        if let Some(current) = self.current
+            && i > 0
+            && self.mentions[i - 1].is_food()
+            && self.lines[current].phrase.1 == m.first
+            && self.lines[current].item.is_some()
+            && self.lines[current].partial
+            && !best.name
+            && count.is_none()
+        {
+            let from = self.lines[current].phrase.0;
+            let line = &mut self.lines[current];
+            line.item = Some(id);
+            line.phrase = (from, m.end);
+            line.doubts.clear();
+            let phrase = self.text_of(from, m.end);
+            let name = self.name_of(best);
+            self.lines[current].doubts.push(format!("\"{phrase}\" is not quite {name}"));
+            self.pending = Pending::default();
+            return;
+        }
+        if general {
+            self.context.clone_from(&m.related);
+        }
         let draft = Draft {
             item: Some(id),
             phrase: (first, m.end),
@@ -574,7 +834,36 @@ impl<'a> Builder<'a> {
             mods,
             doubts,
             split: false,
+            general: if general { m.related.clone() } else { Vec::new() },
+            partial: !best.whole,
+            fresh: true,
         };
+        // "a burger, the crispy chicken one"; "a sandwich with turkey"
+        if let Some(current) = self.current
+            && !self.anded
+            && self.lines[current].general.contains(&id)
+            && !general
+            && (count.is_none()
+                || !self.lines[current].counted
+                || self.lines[current].quantity >= draft.quantity)
+            && self.lines[current].fresh
+        {
+            let whole = &self.lines[current];
+            let quantity = match count {
+                Some(count) => count,
+                None if whole.counted && self.list_follows(i + 1) => 1,
+                None => whole.quantity,
+            };
+            let size = draft.size.clone().or_else(|| whole.size.clone());
+            let mut all = whole.mods.clone();
+            all.extend(draft.mods.iter().cloned());
+            self.lines[current] = Draft { quantity, size, mods: all, counted: true, fresh: false, ..draft };
+            self.pending = Pending::default();
+            self.op = None;
+            self.with = false;
+            self.correcting = false;
+            return;
+        }
         self.pending = Pending::default();
         self.op = None;
         self.with = false;
@@ -597,8 +886,9 @@ impl<'a> Builder<'a> {
     /// Two items that the words fit alike.
     fn ambiguity(&self, m: &Mention) -> Option<String> {
         let [best, second, ..] = m.items.as_slice() else {
-            return (m.items[0].score < LEAST_PART)
-                .then(|| format!("\"{}\" may not mean {}", self.text_of(m.first, m.end), self.name_of(m.items[0])));
+            return (m.items[0].score < LEAST_PART).then(|| {
+                format!("\"{}\" may not mean {}", self.text_of(m.first, m.end), self.name_of(m.items[0]))
+            });
         };
         let clear = if best.whole {
             !second.whole || best.score - second.score > 0.005
@@ -621,19 +911,34 @@ impl<'a> Builder<'a> {
         let (name, option) = match hit.and_then(option_of) {
             Some(id) => (self.lexicon.menu().options[usize::from(id)].name.clone(), Some(id)),
             None => match m.items.first() {
-                Some(item) => (self.name_of(*item), None),
+                // "chocolate, not vanilla": an item that nobody asked for.
+                Some(item) if item.whole || self.lexicon.has_options() => return,
+                Some(_) => (self.text_of(m.first, m.end), None),
                 None => return,
             },
         };
+        // "cheddar cheese": one thing in two words.
+        if let Some(last) = i.checked_sub(1).map(|b| &self.mentions[b])
+            && last.end == m.first
+            && let Some(before) = last.options.first().copied()
+            && last.options.first().is_some_and(|h| h.whole)
+            && m.options.iter().any(|h| h.target == before.target)
+            && (m.options.len() > 1 || !m.options[0].name)
+        {
+            return;
+        }
         let op = self.op.unwrap_or(ModifierOp::Add);
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
+        self.op_used = true;
         if self.op != Some(ModifierOp::Remove) {
             self.op = None;
         }
+        self.tail.push(modifier.clone());
         // "vegan cheese": what is before the option is not known.
         let words = std::mem::take(&mut self.pending.words);
         let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
-        let mut doubt = unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
+        let mut doubt =
+            unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
         if m.guessed {
             doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -654,6 +959,7 @@ impl<'a> Builder<'a> {
         }
         let Some(current) = self.current else { return };
         self.pending = Pending::default();
+        self.lines[current].fresh = false;
         if self.all {
             for at in 0..self.lines.len() {
                 self.lines[at].push(modifier.clone());
@@ -689,7 +995,12 @@ impl<'a> Builder<'a> {
             self.unknown_modifier(i, current);
             return;
         }
-        if self.pending.strong || self.clause_start || !self.pending.mods.is_empty() {
+        if self.pending.strong
+            || self.clause_start
+            || !self.pending.mods.is_empty()
+            || !self.pending.words.is_empty()
+        {
+            self.pending.listed |= self.joined && self.current.is_some() && self.after_food(i);
             self.pending.words.push(i);
             return;
         }
@@ -698,6 +1009,7 @@ impl<'a> Builder<'a> {
             return;
         };
         if self.joined {
+            self.pending.listed = self.after_food(i);
             self.pending.words.push(i);
         } else if self.lines[current].phrase.1 == m.first {
             // "coke zero": a word more than the name.
@@ -705,6 +1017,50 @@ impl<'a> Builder<'a> {
             let doubt = format!("\"{}\" is not on the menu", self.text_of(m.first, m.end));
             self.lines[current].doubts.push(doubt);
         }
+    }
+
+    /// Whether the joiner before this stands behind something of the menu.
+    fn after_food(&self, i: usize) -> bool {
+        let mut at = i;
+        while at > 0 {
+            at -= 1;
+            let m = &self.mentions[at];
+            if m.kind == Kind::Comma || m.is(Classes::JOIN) {
+                continue;
+            }
+            return m.is_food() || m.unknown;
+        }
+        false
+    }
+
+    /// Whether a clause is nothing but what is asked for, and a polite word.
+    fn is_whole_clause(&self, to: usize) -> bool {
+        let clause = self.mentions.get(self.clause_from..to).unwrap_or_default();
+        let plain = Classes::FILLER.or(Classes::PLEASE).or(Classes::DECORATION).or(Classes::GENERIC);
+        let polite =
+            self.mentions[self.clause_from.min(to)..].iter().take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
+        clause.iter().all(|m| m.unknown || m.described || m.is_food() || m.is(plain))
+            && (polite || self.mentions.iter().all(|m| m.unknown || m.described || m.kind != Kind::Word))
+    }
+
+    /// Whether more items follow in a list: ", fish and chicken".
+    fn list_follows(&self, from: usize) -> bool {
+        self.mentions
+            .iter()
+            .skip(from)
+            .take(4)
+            .take_while(|m| {
+                m.kind == Kind::Comma || m.is(Classes::JOIN) || m.is(Classes::ARTICLE) || m.is_food()
+            })
+            .any(|m| !m.items.is_empty())
+    }
+
+    fn size_next(&self, from: usize) -> bool {
+        self.mentions
+            .get(from)
+            .and_then(|m| m.options.first())
+            .and_then(|h| option_of(*h))
+            .is_some_and(|id| self.lexicon.is_size(id))
     }
 
     fn counted(&self) -> bool {
@@ -768,7 +1124,9 @@ impl<'a> Builder<'a> {
 
     /// "a large with pineapple": after a size the item is left unsaid.
     fn elided_follows(&self, i: usize) -> bool {
-        self.pending.strong && !self.pending.only_request && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
+        self.pending.strong
+            && !self.pending.only_request
+            && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
     }
 
     /// Words that wait for an item are an item of their own now, or nothing.
@@ -779,11 +1137,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn end_phrase(&mut self, _i: usize) {
+    fn end_phrase(&mut self, i: usize) {
         let mut pending = std::mem::take(&mut self.pending);
         let unknown = pending.words.iter().any(|at| self.mentions[*at].unknown);
         if unknown {
-            self.strange_item(pending);
+            if pending.strong || pending.listed || !pending.mods.is_empty() || self.is_whole_clause(i) {
+                self.strange_item(pending);
+            }
             return;
         }
         if pending.mods.is_empty() && pending.size.is_none() {
@@ -839,6 +1199,9 @@ impl<'a> Builder<'a> {
             mods: Vec::new(),
             doubts: vec![format!("\"{phrase}\" is not on the menu")],
             split: false,
+            general: Vec::new(),
+            partial: false,
+            fresh: true,
         };
         self.op = None;
         self.with = false;
@@ -862,9 +1225,13 @@ impl<'a> Builder<'a> {
                 return;
             }
         }
-        if let (Some(current), Some(id)) = (self.current, m.options.first().copied().and_then(option_of)) {
+        if let Some(id) = m.options.first().copied().and_then(option_of) {
             let name = self.lexicon.menu().options[usize::from(id)].name.clone();
-            self.lines[current].push(Mod { op: ModifierOp::Remove, name, count: 1, option: Some(id), fresh: true });
+            let removed = Mod { op: ModifierOp::Remove, name, count: 1, option: Some(id), fresh: true };
+            match self.current {
+                Some(current) => self.lines[current].push(removed),
+                None => self.pending.mods.push(removed),
+            }
         }
     }
 
@@ -872,7 +1239,8 @@ impl<'a> Builder<'a> {
     fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
         for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
             if m.is_food() {
-                let ids: Vec<u16> = m.items.iter().filter_map(|h| item_of(*h)).collect();
+                let ids: Vec<u16> =
+                    m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
                 return Some((line, at));
             }
@@ -913,7 +1281,11 @@ impl<'a> Builder<'a> {
             if m.described && m.classes == Classes::NONE {
                 return true;
             }
-            if m.is(Classes::CONTAINER.or(Classes::DECORATION).or(Classes::SIZE).or(Classes::TIMES).or(Classes::ARTICLE))
+            if m.is(Classes::CONTAINER
+                .or(Classes::DECORATION)
+                .or(Classes::SIZE)
+                .or(Classes::TIMES)
+                .or(Classes::ARTICLE))
                 || m.is(Classes::EXTRA)
                 || m.is(Classes::GENERIC)
             {
@@ -934,7 +1306,12 @@ impl<'a> Builder<'a> {
             .take(3)
             .find(|m| !m.is(Classes::PRONOUN.or(Classes::CONTAINER)) || m.is_food())
             .is_some_and(|m| {
-                m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT)) || !m.options.is_empty()
+                m.is(Classes::WITH
+                    .or(Classes::REMOVE)
+                    .or(Classes::EXTRA)
+                    .or(Classes::LIGHT)
+                    .or(Classes::ONTO))
+                    || !m.options.is_empty()
             })
     }
 
@@ -1051,7 +1428,8 @@ impl<'a> Builder<'a> {
     fn only_item(&self) -> Option<u16> {
         let items = &self.lexicon.menu().items;
         let mut alone = (0_u16..).zip(items).filter(|(_, item)| {
-            !item.category.is_empty() && items.iter().filter(|other| other.category == item.category).count() == 1
+            !item.category.is_empty()
+                && items.iter().filter(|other| other.category == item.category).count() == 1
         });
         match (alone.next(), alone.next()) {
             (Some((id, _)), None) => Some(id),
@@ -1061,7 +1439,10 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self, bounds: Bounds) -> Extraction {
         let pending = std::mem::take(&mut self.pending);
-        if self.lines.is_empty() && !self.story && (!pending.mods.is_empty() || pending.size.is_some() && pending.count.is_some()) {
+        if self.lines.is_empty()
+            && !self.story
+            && (!pending.mods.is_empty() || pending.size.is_some() && pending.count.is_some())
+        {
             let item = self.only_item();
             self.lines.push(Draft {
                 item,
@@ -1072,6 +1453,9 @@ impl<'a> Builder<'a> {
                 mods: pending.mods,
                 doubts: Vec::new(),
                 split: false,
+                general: Vec::new(),
+                partial: false,
+                fresh: true,
             });
         }
         let menu = self.lexicon.menu();
@@ -1086,7 +1470,10 @@ impl<'a> Builder<'a> {
             }
             let mut doubts = draft.doubts.clone();
             if draft.quantity > bounds.quantity {
-                doubts.push(format!("{} is more than the {} that nobody has to look at", draft.quantity, bounds.quantity));
+                doubts.push(format!(
+                    "{} is more than the {} that nobody has to look at",
+                    draft.quantity, bounds.quantity
+                ));
             }
             if self.lines.len() > bounds.lines {
                 doubts.push(format!("the order has more than {} lines", bounds.lines));
@@ -1108,9 +1495,14 @@ impl<'a> Builder<'a> {
             });
         }
         let reason = if lines.is_empty() {
-            if self.cancelled { "The order was called off again".to_owned() } else { "No item could be read".to_owned() }
+            if self.cancelled {
+                "The order was called off again".to_owned()
+            } else {
+                "No item could be read".to_owned()
+            }
         } else {
-            let read: Vec<String> = lines.iter().take(5).map(|l| format!("{} \u{d7} \"{}\"", l.quantity, l.phrase)).collect();
+            let read: Vec<String> =
+                lines.iter().take(5).map(|l| format!("{} \u{d7} \"{}\"", l.quantity, l.phrase)).collect();
             format!("Read {}", read.join(", "))
         };
         Extraction { lines, language: self.reading.language_code.clone(), reason }

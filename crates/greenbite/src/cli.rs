@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,11 +10,15 @@ use runtime::StartError;
 
 use crate::config::Config;
 use crate::site::Site;
-use crate::{dataset, dlq, doctor, export, import, journey, menus, provision, simulate};
+use crate::{dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate};
 
 /// GreenBite's operator's command.
 #[derive(Debug, Parser)]
-#[command(name = "greenbite", version, after_help = "Exit codes: 0 done, 1 failed or something needs a person, 64 usage or settings, 65 some of the input was not taken, 69 a server is away.")]
+#[command(
+    name = "greenbite",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed or something needs a person, 64 usage or settings, 65 some of the input was not taken, 69 a server is away."
+)]
 struct Cli {
     /// Settings file [default: greenbite.toml, where there is one]
     #[arg(long, global = true, value_name = "PATH")]
@@ -37,6 +41,8 @@ enum Command {
     Import(import::Command),
     /// Replays a data set as live traffic; goes on where it stopped
     Simulate(simulate::Args),
+    /// What the line would make of messages and, with labels, how right that is
+    Eval(eval::Args),
     /// What is where, and what needs a person
     Doctor(doctor::Args),
     /// Dead letters: messages that the line could not handle
@@ -105,6 +111,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Dataset(args) => dataset::run(args).map(|()| End::Done),
         Command::Import(command) => import::run(&site()?, command).await,
         Command::Simulate(args) => simulate::run(&site()?, args).await,
+        Command::Eval(args) => eval::run(&args).map(|_| End::Done),
         Command::Doctor(args) => doctor::run(&site()?, args).await,
         Command::Dlq(command) => dlq::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
@@ -150,10 +157,12 @@ pub fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 /// A table for people: plain lines between the columns, none around.
 pub fn table(header: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(header);
-    if std::io::stdout().is_terminal() {
-        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    // Into a file or a pipe a row stays one line; a terminal has only so much room.
+    let terminal = console::Term::stdout();
+    if terminal.is_term() {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(terminal.size().1);
     }
     table
 }

@@ -24,6 +24,7 @@ const MOST: usize = 100_000;
 pub enum Command {
     /// One line for each dead letter
     List {
+        /// Which of them
         #[command(flatten)]
         which: Which,
         /// For a program
@@ -32,6 +33,7 @@ pub enum Command {
     },
     /// Dead letters whole: the original, its headers, why it was given up
     Show {
+        /// Which of them
         #[command(flatten)]
         which: Which,
         /// For a program
@@ -40,11 +42,13 @@ pub enum Command {
     },
     /// Sends them down the line again, as a new generation
     Replay {
+        /// Which of them
         #[command(flatten)]
         which: Which,
     },
     /// Gives them up for good: their messages get the outcome discarded
     Discard {
+        /// Which of them
         #[command(flatten)]
         which: Which,
         /// Why; kept with the message
@@ -78,7 +82,9 @@ impl Which {
         if let Some(code) = &self.code
             && Code::parse(code).is_none()
         {
-            return Err(StartError::settings(format!("there is no code {code}; docs/errors/ has one page for each")));
+            return Err(StartError::settings(format!(
+                "there is no code {code}; docs/errors/ has one page for each"
+            )));
         }
         if let Some(service) = &self.service
             && Service::STATIONS.iter().all(|known| known.as_str() != service)
@@ -108,7 +114,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(stored: &Stored) -> Option<Entry> {
+    /// Reads what lies in the stream; `None` where it is no dead letter.
+    pub fn read(stored: &Stored) -> Option<Entry> {
         let id = stored.subject.rsplit('.').next()?.to_owned();
         Some(Entry { sequence: stored.sequence, id, letter: serde_json::from_slice(&stored.payload).ok()? })
     }
@@ -122,7 +129,8 @@ impl Entry {
     /// generation of the message would ask the person again.
     fn is_settlement(&self) -> bool {
         let Payload::Utf8(text) = &self.letter.payload else { return false };
-        serde_json::from_str::<serde_json::Value>(text).is_ok_and(|event| event.get("settled").is_some_and(|s| !s.is_null()))
+        serde_json::from_str::<serde_json::Value>(text)
+            .is_ok_and(|event| event.get("settled").is_some_and(|s| !s.is_null()))
     }
 }
 
@@ -193,7 +201,8 @@ fn show(entry: &Entry) {
     }
     match &letter.payload {
         Payload::Utf8(text) => {
-            let pretty = serde_json::from_str::<serde_json::Value>(text).and_then(|json| serde_json::to_string_pretty(&json));
+            let pretty = serde_json::from_str::<serde_json::Value>(text)
+                .and_then(|json| serde_json::to_string_pretty(&json));
             // What came from outside is shown escaped: it must not steer the terminal.
             let text = pretty.unwrap_or_else(|_| text.escape_debug().to_string());
             say(&text);
@@ -204,16 +213,27 @@ fn show(entry: &Entry) {
 
 /// What became of one dead letter that was to be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Replayed {
+pub enum Replayed {
+    /// Its row goes down the line again.
     Again,
+    /// It was published again as it was.
     Original,
+    /// Somebody has replayed it before.
     Before,
+    /// Left: its message is refused or discarded.
     Closed,
+    /// Left: it was not on a subject of the line.
     NotOurs,
 }
 
 impl Replayed {
-    const fn word(self) -> &'static str {
+    /// Whether the dead letter is gone with it.
+    pub const fn is_done(self) -> bool {
+        !matches!(self, Replayed::Closed | Replayed::NotOurs)
+    }
+
+    /// In an operator's words.
+    pub const fn word(self) -> &'static str {
         match self {
             Replayed::Again => "down the line again, as a new generation",
             Replayed::Original => "published again as they were: there is no row to publish from",
@@ -238,7 +258,7 @@ async fn replay_all(bus: &Bus, store: &Store, entries: &[Entry]) -> anyhow::Resu
     for (replayed, count) in &counts {
         say(&format!("{count} {}", replayed.word()));
     }
-    let left = counts.keys().any(|replayed| matches!(replayed, Replayed::Closed | Replayed::NotOurs));
+    let left = counts.keys().any(|replayed| !replayed.is_done());
     Ok(if left { End::NeedsPerson } else { End::Done })
 }
 
@@ -246,7 +266,7 @@ async fn replay_all(bus: &Bus, store: &Store, entries: &[Entry]) -> anyhow::Resu
 ///
 /// Whoever replays the same one at the same time, or again after a crash in between, gets nowhere: a row
 /// is raised only from the generation that died, and an original is known to the bus by its message id.
-async fn replay(bus: &Bus, store: &Store, entry: &Entry) -> anyhow::Result<Replayed> {
+pub async fn replay(bus: &Bus, store: &Store, entry: &Entry) -> anyhow::Result<Replayed> {
     let row = match entry.id.parse::<MessageId>() {
         Ok(id) => store.message(id).await?,
         Err(_) => None,
@@ -263,21 +283,32 @@ async fn replay(bus: &Bus, store: &Store, entry: &Entry) -> anyhow::Result<Repla
                 if raised.is_empty() { Replayed::Before } else { Replayed::Again }
             }
         }
-        _ => publish_original(bus, entry).await?,
+        _ => {
+            let bytes = dead_letter::payload_bytes(&entry.letter.payload).context("its payload cannot be read")?;
+            publish_again(bus, entry, bytes).await?
+        }
     };
-    if !matches!(replayed, Replayed::Closed | Replayed::NotOurs) {
+    if replayed.is_done() {
         bus.delete_message(DEAD_LETTER_STREAM, entry.sequence).await?;
     }
     Ok(replayed)
 }
 
-async fn publish_original(bus: &Bus, entry: &Entry) -> anyhow::Result<Replayed> {
+/// Publishes it where it was, with its headers and with what a person made of its payload; then it is gone.
+pub async fn replay_mended(bus: &Bus, entry: &Entry, payload: Vec<u8>) -> anyhow::Result<Replayed> {
+    let replayed = publish_again(bus, entry, payload).await?;
+    if replayed.is_done() {
+        bus.delete_message(DEAD_LETTER_STREAM, entry.sequence).await?;
+    }
+    Ok(replayed)
+}
+
+async fn publish_again(bus: &Bus, entry: &Entry, payload: Vec<u8>) -> anyhow::Result<Replayed> {
     let letter = &entry.letter;
     let root = TAP.trim_end_matches('>');
     if !letter.subject.starts_with(root) || Topic::parse_tokens(&letter.subject).is_none() {
         return Ok(Replayed::NotOurs);
     }
-    let bytes = dead_letter::payload_bytes(&letter.payload).context("its payload cannot be read")?;
     let mut headers = HeaderMap::new();
     for (name, values) in letter.headers.iter().filter(|(name, _)| !name.starts_with("Nats-")) {
         for value in values {
@@ -285,24 +316,30 @@ async fn publish_original(bus: &Bus, entry: &Entry) -> anyhow::Result<Replayed> 
         }
     }
     headers.insert(NATS_MESSAGE_ID, format!("{}:replay:{}", entry.id, entry.sequence));
-    bus.publish_raw(STREAM, &letter.subject, headers, bytes.into()).await?;
+    bus.publish_raw(STREAM, &letter.subject, headers, payload.into()).await?;
     Ok(Replayed::Original)
 }
 
 async fn discard_all(bus: &Bus, store: &Store, entries: &[Entry], reason: &str) -> anyhow::Result<()> {
     let mut discarded = 0;
     for entry in entries {
-        let why = format!("{}: {reason}", entry.letter.code);
-        if let Ok(id) = entry.id.parse::<MessageId>() {
-            discarded += store.discard(&[id], &why).await?.len();
-        }
-        bus.delete_message(DEAD_LETTER_STREAM, entry.sequence).await?;
+        discarded += usize::from(discard(bus, store, entry, reason).await?);
     }
     say(&format!("{} dead letters gone, {discarded} messages discarded", entries.len()));
     if discarded < entries.len() {
         complain("the others had an outcome already, or no row");
     }
     Ok(())
+}
+
+/// Gives one up for good; says whether its message has the outcome discarded now.
+pub async fn discard(bus: &Bus, store: &Store, entry: &Entry, reason: &str) -> anyhow::Result<bool> {
+    let discarded = match entry.id.parse::<MessageId>() {
+        Ok(id) => !store.discard(&[id], &format!("{}: {reason}", entry.letter.code)).await?.is_empty(),
+        Err(_) => false,
+    };
+    bus.delete_message(DEAD_LETTER_STREAM, entry.sequence).await?;
+    Ok(discarded)
 }
 
 fn clock(at: DateTime<Utc>) -> String {
@@ -337,7 +374,11 @@ mod tests {
             entry("3", Code::Panicked, Service::Extractor),
         ];
         let chosen = |which: Which| {
-            entries.iter().filter(|entry| which.fits(entry)).map(|entry| entry.id.as_str()).collect::<Vec<_>>()
+            entries
+                .iter()
+                .filter(|entry| which.fits(entry))
+                .map(|entry| entry.id.as_str())
+                .collect::<Vec<_>>()
         };
         let code = || Some("GB101".to_owned());
         let service = || Some("extractor".to_owned());
@@ -354,7 +395,8 @@ mod tests {
     fn a_persons_decision_is_told_from_a_verdict_of_the_line() {
         let mut settled = entry("1", Code::Panicked, Service::Registrar);
         assert!(!settled.is_settlement());
-        settled.letter.payload = Payload::Utf8(r#"{"settled":{"by":"Ann","at":"2026-07-01T10:00:00Z"}}"#.to_owned());
+        settled.letter.payload =
+            Payload::Utf8(r#"{"settled":{"by":"Ann","at":"2026-07-01T10:00:00Z"}}"#.to_owned());
         assert!(settled.is_settlement());
     }
 }

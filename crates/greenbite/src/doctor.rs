@@ -79,7 +79,11 @@ pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
         Ok(bus) => look_at_bus(&bus, &mut report).await,
         Err(error) => report.findings.push(format!("The bus: {error}.")),
     }
-    if args.json { say_json(&report)? } else { print(&report) }
+    if args.json {
+        say_json(&report)?
+    } else {
+        print(&report)
+    }
     Ok(if report.findings.is_empty() { End::Done } else { End::NeedsPerson })
 }
 

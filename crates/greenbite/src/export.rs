@@ -62,7 +62,9 @@ fn day(day: NaiveDate, zone: Tz) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>
     let begin = |day: NaiveDate| {
         let midnight = day.and_time(NaiveTime::MIN);
         (0..=24)
-            .find_map(|quarter| zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarter))).earliest())
+            .find_map(|quarter| {
+                zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarter))).earliest()
+            })
             .map(|at| at.to_utc())
     };
     match (begin(day), day.checked_add_days(Days::new(1)).and_then(begin)) {
@@ -152,7 +154,8 @@ mod tests {
 
     #[test]
     fn no_cell_of_an_export_is_a_formula_and_every_row_has_all_columns() {
-        let bytes = write(&[line("=HYPERLINK(\"http://x\")\n-2", "=1+1")], chrono_tz::Europe::Berlin).unwrap();
+        let bytes =
+            write(&[line("=HYPERLINK(\"http://x\")\n-2", "=1+1")], chrono_tz::Europe::Berlin).unwrap();
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 1);

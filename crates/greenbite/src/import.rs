@@ -54,13 +54,15 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let (source, size): (Box<dyn Read>, u64) = if from_stdin {
         (Box::new(std::io::stdin()), 0)
     } else {
-        let file = File::open(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+        let file =
+            File::open(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
         let size = file.metadata().map_or(0, |data| data.len());
         (Box::new(file), size)
     };
     let store = site.store().await?;
     let progress = Progress::new(size, "bytes");
-    let mut import = Import { store, rejects, file: args.file, seen: HashMap::new(), totals: Totals::default() };
+    let mut import =
+        Import { store, rejects, file: args.file, seen: HashMap::new(), totals: Totals::default() };
     import.all(source, zone, &progress).await?;
     progress.finish();
 
@@ -98,13 +100,17 @@ impl Import {
         let mut rejected = Vec::new();
         let mut rest = Rest::Growing;
         while rest == Rest::Growing {
-            match source.read(&mut piece).with_context(|| format!("{} cannot be read", self.file.display()))? {
+            match source
+                .read(&mut piece)
+                .with_context(|| format!("{} cannot be read", self.file.display()))?
+            {
                 0 => rest = Rest::Ended,
                 count => splitter.feed(&piece[..count]),
             }
             while let Some(row) = splitter.next(rest) {
                 let Some(columns) = &columns else {
-                    let header = row.map_err(|rejected| rejected.refusal).and_then(|(_, row)| Columns::read(&row));
+                    let header =
+                        row.map_err(|rejected| rejected.refusal).and_then(|(_, row)| Columns::read(&row));
                     match header {
                         Ok(read) => columns = Some(read),
                         Err(refusal) => bail!("{}: {}", self.file.display(), refusal.reason),
@@ -122,7 +128,10 @@ impl Import {
             }
         }
         if columns.is_none() {
-            bail!("{} is empty: its first row must name the columns, such as timestamp,message", self.file.display());
+            bail!(
+                "{} is empty: its first row must name the columns, such as timestamp,message",
+                self.file.display()
+            );
         }
         self.take(&mut rows, &mut rejected).await?;
         progress.at(splitter.place().offset);

@@ -94,7 +94,8 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
     // The row has the text; where it is gone, the events have it as well.
     let spoken = steps.iter().find_map(|(_, message)| message.clone());
     let message = row.as_ref().map(|row| row.message.message.clone()).or(spoken);
-    let notifications = row.as_ref().map(|row| row.notifications.iter().map(|one| format!("{one:?}")).collect());
+    let notifications =
+        row.as_ref().map(|row| row.notifications.iter().map(|one| format!("{one:?}")).collect());
     let row = row.map(|row| row.message);
     Report {
         id,
@@ -107,7 +108,10 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
         outcome_at: row.as_ref().and_then(|row| row.outcome_at),
         rejected_reason: row.and_then(|row| row.rejected_reason),
         steps: steps.into_iter().map(|(step, _)| step).collect(),
-        dead_letters: letters.iter().filter_map(|letter| serde_json::from_slice(&letter.payload).ok()).collect(),
+        dead_letters: letters
+            .iter()
+            .filter_map(|letter| serde_json::from_slice(&letter.payload).ok())
+            .collect(),
         notifications: notifications.unwrap_or_default(),
     }
 }
@@ -118,14 +122,19 @@ fn step(event: &Stored) -> (Step, Option<Message>) {
         Some(mut read) => (read.message, read.trail.pop()),
         None => (None, None),
     };
-    let topic = Topic::parse(&event.subject).map_or_else(|| event.subject.clone(), |(topic, _)| topic.to_string());
+    let topic =
+        Topic::parse(&event.subject).map_or_else(|| event.subject.clone(), |(topic, _)| topic.to_string());
     let at = event.headers.get("Nats-Time-Stamp").and_then(|at| at.as_str().parse().ok());
     (Step { at, sequence: event.sequence, topic, generation: event.generation(), decision }, message)
 }
 
 fn print(report: &Report) {
     let none = || "-".to_owned();
-    say(&format!("message {}, generation {}", report.id, report.generation.map_or_else(none, |n| n.to_string())));
+    say(&format!(
+        "message {}, generation {}",
+        report.id,
+        report.generation.map_or_else(none, |n| n.to_string())
+    ));
     if let Some(text) = &report.text {
         say(&format!("  said      {}", text.escape_debug()));
     }
@@ -147,7 +156,9 @@ fn print(report: &Report) {
         let first = report.steps.iter().find_map(|step| step.at);
         for step in &report.steps {
             let after = match (step.at, first) {
-                (Some(at), Some(first)) => duration((at - first).num_microseconds().unwrap_or(0).max(0) as u64),
+                (Some(at), Some(first)) => {
+                    duration((at - first).num_microseconds().unwrap_or(0).max(0) as u64)
+                }
                 _ => none(),
             };
             let mut cells = vec![after, step.topic.clone(), step.generation.to_string()];

@@ -81,10 +81,7 @@ fn read(files: &Import) -> anyhow::Result<Result<Menu, menu::csv::CsvErrors>> {
         Some(path) => Some((name(path), open(path)?)),
         None => None,
     };
-    Ok(menu::csv::read_menu(
-        (&menu.0, menu.1),
-        options.as_ref().map(|(name, file)| (name.as_str(), file)),
-    ))
+    Ok(menu::csv::read_menu((&menu.0, menu.1), options.as_ref().map(|(name, file)| (name.as_str(), file))))
 }
 
 fn print(menu: &Menu) {

@@ -111,7 +111,10 @@ impl Validate for Config {
 
     fn validate(&self, settings: &Settings) -> Result<(), String> {
         if !self.listen.trim().is_empty() && self.listen().is_none() {
-            return Err(format!("ingest.listen = {:?} is no address and port, such as 0.0.0.0:8080", self.listen));
+            return Err(format!(
+                "ingest.listen = {:?} is no address and port, such as 0.0.0.0:8080",
+                self.listen
+            ));
         }
         if !(1..=1_000).contains(&self.batch) {
             return Err(format!("ingest.batch = {}: a number from 1 to 1000 is wanted", self.batch));

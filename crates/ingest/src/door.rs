@@ -67,7 +67,8 @@ impl Door {
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                     if !said {
                         said = true;
-                        let word = format!("closed: another process listens on {address}; taken over when it ends");
+                        let word =
+                            format!("closed: another process listens on {address}; taken over when it ends");
                         tracing::warn!("the door for messages is {word}");
                         handle.note("door", word);
                     }
@@ -82,7 +83,8 @@ impl Door {
             }
         };
         let bound = listener.local_addr().unwrap_or(address);
-        let who = if locked { "with a key" } else { "without a key, so for this machine only (set ingest.key)" };
+        let who =
+            if locked { "with a key" } else { "without a key, so for this machine only (set ingest.key)" };
         tracing::info!("messages come in at http://{bound}/messages {who}");
         handle.note("door", format!("http://{bound}/messages, {who}"));
         let serve = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
@@ -96,9 +98,19 @@ pub fn router(door: Door) -> Router {
     Router::new()
         .route("/messages", post(take_in))
         .route("/messages/{id}", get(status))
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not_found", "There is POST /messages and GET /messages/{id}.") })
+        .fallback(|| async {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is POST /messages and GET /messages/{id}.",
+            )
+        })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "There is POST /messages and GET /messages/{id}.")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "There is POST /messages and GET /messages/{id}.",
+            )
         })
         .with_state(Arc::new(door))
 }
@@ -151,7 +163,9 @@ impl From<store::Error> for Problem {
                 let words = "The message could not be stored. Send it again, with the same external_id.";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, words).retry_after(Duration::from_secs(2))
             }
-            FailureKind::Permanent => Problem::of_message(code, "The database does not take the message.", None),
+            FailureKind::Permanent => {
+                Problem::of_message(code, "The database does not take the message.", None)
+            }
             FailureKind::Fatal => {
                 tracing::error!(%code, "a message could not be taken in: {error}");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, code, "The message could not be stored.")
@@ -196,8 +210,12 @@ async fn take_in(
     let request = read(&arrive(&headers, body).await?)?;
     let count = u32::try_from(request.messages.len()).unwrap_or(u32::MAX);
     door.limiter.take(count).map_err(|pause| {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many messages at once; wait and send again.")
-            .retry_after(pause)
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many messages at once; wait and send again.",
+        )
+        .retry_after(pause)
     })?;
 
     let new: Vec<NewMessage> = request
@@ -220,7 +238,10 @@ async fn take_in(
             let known = door.store.message(inserted.id).await?;
             if known.is_some_and(|known| known.message.text != sent.text) {
                 let name = sent.external_id.as_deref().unwrap_or_default();
-                let words = format!("The external_id '{name}' is that of message {}, which has another text.", inserted.id);
+                let words = format!(
+                    "The external_id '{name}' is that of message {}, which has another text.",
+                    inserted.id
+                );
                 return Err(Problem {
                     index: request.list.then_some(index),
                     ..Problem::new(StatusCode::CONFLICT, "external_id_taken", words)
@@ -241,9 +262,9 @@ async fn status(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     door.may_enter(peer.ip(), &headers)?;
-    let id: MessageId = id
-        .parse()
-        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "not_an_id", "The id of a message is a number."))?;
+    let id: MessageId = id.parse().map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "not_an_id", "The id of a message is a number.")
+    })?;
     let Some(row) = door.store.message(id).await? else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", format!("There is no message {id}.")));
     };
@@ -270,7 +291,8 @@ impl Door {
             return if is_local(peer, headers) {
                 Ok(())
             } else {
-                let words = "No key is configured (ingest.key), so the door is open to the machine itself only.";
+                let words =
+                    "No key is configured (ingest.key), so the door is open to the machine itself only.";
                 Err(Problem::new(StatusCode::FORBIDDEN, "no_key_configured", words))
             };
         };
@@ -279,7 +301,8 @@ impl Door {
         }
         // Whoever guesses gets few guesses; whoever has the key is not held up by that.
         self.wrong_keys.take(1).map_err(|pause| {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many wrong keys; wait.").retry_after(pause)
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many wrong keys; wait.")
+                .retry_after(pause)
         })?;
         let words = "Show the key in the header X-Api-Key.";
         Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong_key", words))
@@ -294,7 +317,8 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let own_name = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    let own_name =
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let proxied = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
     peer.to_canonical().is_loopback() && own_name && !proxied
 }
@@ -304,16 +328,19 @@ async fn arrive(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
         let words = format!("The request is larger than {MAX_BODY_BYTES} bytes.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, contracts::Code::TooLarge.as_str(), words)
     };
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
     match tokio::time::timeout(ARRIVAL, axum::body::to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(too_large()),
-        Err(_) => {
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The request did not arrive within 10 seconds."))
-        }
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "The request did not arrive within 10 seconds.",
+        )),
     }
 }
 
@@ -340,10 +367,13 @@ fn read(body: &[u8]) -> Result<Request, Problem> {
 
 fn read_one(value: Value, index: Option<usize>) -> Result<Incoming, Problem> {
     let mut message: Incoming = serde_json::from_value(value).map_err(|error| {
-        let words = format!("A message is an object with `text`, and if you like `external_id` and `customer`: {error}.");
+        let words = format!(
+            "A message is an object with `text`, and if you like `external_id` and `customer`: {error}."
+        );
         Problem::of_message("not_a_message", words, index)
     })?;
-    admit(&message.text).map_err(|refusal| Problem::of_message(refusal.code.as_str(), refusal.reason, index))?;
+    admit(&message.text)
+        .map_err(|refusal| Problem::of_message(refusal.code.as_str(), refusal.reason, index))?;
     for (name, value) in [("external_id", &mut message.external_id), ("customer", &mut message.customer)] {
         let Some(text) = value else { continue };
         if text.is_empty() || text.len() > MAX_KEY_BYTES || text.contains(char::is_control) {
@@ -394,7 +424,9 @@ mod tests {
     #[test]
     fn only_a_direct_request_under_its_own_name_is_local() {
         let headers = |list: &[(&'static str, &'static str)]| {
-            list.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
+            list.iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect::<HeaderMap>()
         };
         let here: IpAddr = "127.0.0.1".parse().unwrap();
         assert!(is_local(here, &headers(&[("host", "localhost:8080")])));

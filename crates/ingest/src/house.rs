@@ -10,8 +10,8 @@ use contracts::topology::STREAM;
 use contracts::{Failure, FailureKind, MessageId, Topic};
 use futures::{StreamExt, TryStreamExt, stream};
 use runtime::{Bus, BusError, Handle, Resolved, StartError, StreamState};
-use store::messages::Stalled;
 use store::Store;
+use store::messages::Stalled;
 
 use crate::config::{Config, House};
 use crate::janitor::{Needs, purge_before, purge_by_topic};
@@ -84,7 +84,9 @@ impl Housekeeper {
             match self.round().await {
                 Ok(_) => failing = false,
                 Err(Trouble::Bus(error)) if error.kind() == FailureKind::Fatal => return Err(error.into()),
-                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => return Err(error.into()),
+                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => {
+                    return Err(error.into());
+                }
                 Err(error) => {
                     if !failing {
                         tracing::warn!("the house is not kept for now, tried again by itself: {error}");
@@ -104,7 +106,8 @@ impl Housekeeper {
         let Some(_key) = self.store.take_house_key().await? else { return Ok(Round::default()) };
         let buried = self.look_after_given_up(&bus).await?;
         let purged = self.make_room(&bus).await?;
-        let overdue = TimeDelta::from_std(Duration::from_secs(self.house.overdue_s)).unwrap_or(TimeDelta::MAX);
+        let overdue =
+            TimeDelta::from_std(Duration::from_secs(self.house.overdue_s)).unwrap_or(TimeDelta::MAX);
         let before = Utc::now() - overdue;
         let mut republished = 0;
         while self.reconcile_page(&bus, before, Missing::Outcome, &mut republished).await? {}
@@ -159,7 +162,10 @@ impl Housekeeper {
                 after.percent()
             );
         } else if after.percent() >= f64::from(self.watermark_percent) {
-            tracing::warn!("the stream is {:.0} % full of events that wait for their stations", after.percent());
+            tracing::warn!(
+                "the stream is {:.0} % full of events that wait for their stations",
+                after.percent()
+            );
         }
         Ok(purged)
     }

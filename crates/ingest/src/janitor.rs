@@ -56,7 +56,13 @@ mod tests {
     use super::*;
 
     fn stream(percent: u64) -> StreamState {
-        StreamState { messages: 1_000, bytes: percent * 10, max_bytes: 1_000, first_sequence: 1, last_sequence: 1_000 }
+        StreamState {
+            messages: 1_000,
+            bytes: percent * 10,
+            max_bytes: 1_000,
+            first_sequence: 1,
+            last_sequence: 1_000,
+        }
     }
 
     fn needs(of: impl Fn(&str) -> u64) -> Needs {
@@ -89,6 +95,9 @@ mod tests {
             assert_eq!(place, if held { 40 } else { 1_001 }, "{topic}");
         }
         let slow = needs(|durable| if durable == "classifier" { 7 } else { 1_001 });
-        assert!(purge_by_topic(&slow).iter().all(|&(_, place)| place == 7), "outputs of what may be delivered again");
+        assert!(
+            purge_by_topic(&slow).iter().all(|&(_, place)| place == 7),
+            "outputs of what may be delivered again"
+        );
     }
 }

@@ -73,7 +73,11 @@ mod tests {
         let busy = line(state(3, 50), state(0, 0));
         let at = |topic, sequence| Traces { last_event: Some((topic, sequence)), is_dead_letter: false };
         assert_eq!(whereabouts(&at(Topic::ReceivedMessage, 60), &busy), Whereabouts::Waits);
-        assert_eq!(whereabouts(&at(Topic::ReceivedMessage, 101), &busy), Whereabouts::Waits, "it moved meanwhile");
+        assert_eq!(
+            whereabouts(&at(Topic::ReceivedMessage, 101), &busy),
+            Whereabouts::Waits,
+            "it moved meanwhile"
+        );
         let dead = Traces { is_dead_letter: true, ..at(Topic::ReceivedMessage, 40) };
         assert_eq!(whereabouts(&dead, &busy), Whereabouts::DeadLetter);
     }
@@ -83,8 +87,20 @@ mod tests {
         let busy = line(state(3, 50), state(0, 0));
         let at = |topic, sequence| Traces { last_event: Some((topic, sequence)), is_dead_letter: false };
         assert_eq!(whereabouts(&Traces::default(), &busy), Whereabouts::Lost, "the bus was wiped");
-        assert_eq!(whereabouts(&at(Topic::ReceivedMessage, 50), &busy), Whereabouts::Lost, "acknowledged, no output");
-        assert_eq!(whereabouts(&at(Topic::RegisteredOrder, 60), &busy), Whereabouts::Lost, "an idle durable's floor is 0");
-        assert_eq!(whereabouts(&at(Topic::NotifiedOrder, 60), &busy), Whereabouts::Lost, "told of, but not registered");
+        assert_eq!(
+            whereabouts(&at(Topic::ReceivedMessage, 50), &busy),
+            Whereabouts::Lost,
+            "acknowledged, no output"
+        );
+        assert_eq!(
+            whereabouts(&at(Topic::RegisteredOrder, 60), &busy),
+            Whereabouts::Lost,
+            "an idle durable's floor is 0"
+        );
+        assert_eq!(
+            whereabouts(&at(Topic::NotifiedOrder, 60), &busy),
+            Whereabouts::Lost,
+            "told of, but not registered"
+        );
     }
 }

@@ -7,7 +7,9 @@
 use std::time::{Duration, Instant};
 
 use contracts::topology::STREAM;
-use contracts::{Code, Decision, Failure, FailureKind, Message, MessageId, Received, Service, Topic, TrailEntry};
+use contracts::{
+    Code, Decision, Failure, FailureKind, Message, MessageId, Received, Service, Topic, TrailEntry,
+};
 use futures::future::join_all;
 use runtime::{Bus, BusError, Handle, StartError, Trace};
 use store::Store;
@@ -101,7 +103,9 @@ impl Relay {
             let resumed = async {
                 match &paused {
                     // New rows change nothing about what is in the way; the bus being back does.
-                    Some(paused) if paused.code == Some(Code::BusOutage) && !self.handle.bus().is_connected() => {
+                    Some(paused)
+                        if paused.code == Some(Code::BusOutage) && !self.handle.bus().is_connected() =>
+                    {
                         tokio::select! {
                             () = self.handle.bus().connected() => {}
                             () = tokio::time::sleep(wait) => {}

@@ -50,7 +50,13 @@ mod tests {
     use super::*;
 
     fn stream(bytes: u64, max_bytes: u64) -> StreamState {
-        StreamState { messages: bytes / 1_000, bytes, max_bytes, first_sequence: 1, last_sequence: bytes / 1_000 }
+        StreamState {
+            messages: bytes / 1_000,
+            bytes,
+            max_bytes,
+            first_sequence: 1,
+            last_sequence: bytes / 1_000,
+        }
     }
 
     #[test]

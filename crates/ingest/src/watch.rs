@@ -91,7 +91,9 @@ impl Watch {
             let pause = match self.look().await {
                 Ok(Look::Progress) => continue,
                 Ok(Look::Idle | Look::Waiting) => self.poll,
-                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => return Err(error.into()),
+                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => {
+                    return Err(error.into());
+                }
                 Err(trouble) => {
                     self.say(&trouble.to_string(), trouble.code());
                     self.poll.max(Duration::from_secs(1))
@@ -106,14 +108,16 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Result<Look, Trouble> {
-        let now = std::fs::metadata(&self.path).ok().and_then(|data| Some((data.len(), data.modified().ok()?)));
+        let now =
+            std::fs::metadata(&self.path).ok().and_then(|data| Some((data.len(), data.modified().ok()?)));
         if now.is_some() && now == self.seen {
             return Ok(Look::Idle);
         }
         let name = self.path.display().to_string();
         let Some(watching) = self.store.watch_file(&name).await? else { return Ok(Look::Waiting) };
         let before = Position::from(watching.position());
-        let give_up = self.quote.is_some_and(|(at, since)| at == before.offset && since.elapsed() >= PATIENCE);
+        let give_up =
+            self.quote.is_some_and(|(at, since)| at == before.offset && since.elapsed() >= PATIENCE);
 
         let (path, zone, from) = (self.path.clone(), self.zone, before.clone());
         let chunk = tokio::task::spawn_blocking(move || read_on(&path, &from, zone, give_up))
@@ -165,7 +169,11 @@ impl Watch {
     fn say(&mut self, word: &str, code: Option<Code>) {
         if self.said.as_deref() != Some(word) {
             let code = code.map_or("", Code::as_str);
-            tracing::warn!(code, "nothing comes in from {}, tried again by itself: {word}", self.path.display());
+            tracing::warn!(
+                code,
+                "nothing comes in from {}, tried again by itself: {word}",
+                self.path.display()
+            );
             self.said = Some(word.to_owned());
         }
     }
@@ -183,7 +191,12 @@ fn message(row: Row, name: &str, epoch: i64) -> NewMessage {
 }
 
 /// Reads on where `position` says; `None` while there is nothing to read from.
-fn read_on(path: &Path, position: &Position, zone: Tz, give_up_quotes: bool) -> Result<Option<Chunk>, Trouble> {
+fn read_on(
+    path: &Path,
+    position: &Position,
+    zone: Tz,
+    give_up_quotes: bool,
+) -> Result<Option<Chunk>, Trouble> {
     let rest = if give_up_quotes { Rest::QuotesGivenUp } else { Rest::Growing };
     match find(path, position)? {
         Found::Missing => Ok(None),
@@ -204,8 +217,13 @@ fn read_on(path: &Path, position: &Position, zone: Tz, give_up_quotes: bool) -> 
 }
 
 fn read_chunk(mut file: File, position: Position, zone: Tz, rest: Rest) -> Result<Chunk, Trouble> {
-    let mut chunk =
-        Chunk { rows: Vec::new(), rejected: Vec::new(), position: position.clone(), quote_is_open: false, unsettled: false };
+    let mut chunk = Chunk {
+        rows: Vec::new(),
+        rejected: Vec::new(),
+        position: position.clone(),
+        quote_is_open: false,
+        unsettled: false,
+    };
     let Some((columns, first)) = header(&mut file)? else { return Ok(chunk) };
     // A place behind the header is read on from; in a new file that is where the header ends.
     let start =

@@ -78,8 +78,11 @@ pub fn validate_with(
             scores[*at] = Some(row);
         }
     }
-    let lines: Vec<ValidatedLine> =
-        lines.into_iter().zip(scores).map(|(line, row)| validate_line(line, row, lexicon, thresholds)).collect();
+    let lines: Vec<ValidatedLine> = lines
+        .into_iter()
+        .zip(scores)
+        .map(|(line, row)| validate_line(line, row, lexicon, thresholds))
+        .collect();
 
     let verdict = worst(&lines);
     let reason = match lines.iter().find(|l| l.verdict == verdict) {
@@ -105,7 +108,12 @@ fn is_certain(line: &OrderLine) -> bool {
     line.item.is_some() && line.doubts.is_empty()
 }
 
-fn validate_line(line: OrderLine, row: Option<Vec<f32>>, lexicon: &Lexicon, thresholds: &Thresholds) -> ValidatedLine {
+fn validate_line(
+    line: OrderLine,
+    row: Option<Vec<f32>>,
+    lexicon: &Lexicon,
+    thresholds: &Thresholds,
+) -> ValidatedLine {
     let menu = lexicon.menu();
     let named = line.item.as_ref().and_then(|name| menu.items.iter().position(|item| item.name == *name));
     let mut ranked: Vec<(usize, f32)> = match row {
@@ -128,19 +136,27 @@ fn validate_line(line: OrderLine, row: Option<Vec<f32>>, lexicon: &Lexicon, thre
         (Some((at, _)), true) if named.is_some() => {
             (Verdict::Accepted, format!("\"{}\" is {}", line.phrase, menu.items[at].name))
         }
-        (Some((at, score)), _) if line.item.is_none() && score >= thresholds.accept && score - next >= thresholds.margin => {
+        (Some((at, score)), _)
+            if line.item.is_none() && score >= thresholds.accept && score - next >= thresholds.margin =>
+        {
             (Verdict::Accepted, format!("\"{}\" is {} ({score:.2})", line.phrase, menu.items[at].name))
         }
         (Some((at, score)), _) if line.item.is_some() || score >= thresholds.review => {
             let doubt = line.doubts.first().map_or_else(
-                || format!("\"{}\" is close to {} ({score:.2}), but not the same", line.phrase, menu.items[at].name),
+                || {
+                    format!(
+                        "\"{}\" is close to {} ({score:.2}), but not the same",
+                        line.phrase, menu.items[at].name
+                    )
+                },
                 Clone::clone,
             );
             (Verdict::Review, doubt)
         }
-        (Some((at, _)), _) => {
-            (Verdict::Rejected, format!("\"{}\" is not on the menu; the closest is {}", line.phrase, menu.items[at].name))
-        }
+        (Some((at, _)), _) => (
+            Verdict::Rejected,
+            format!("\"{}\" is not on the menu; the closest is {}", line.phrase, menu.items[at].name),
+        ),
         (None, _) => (Verdict::Rejected, format!("\"{}\" is not on the menu", line.phrase)),
     };
     let matched = match (verdict, best) {

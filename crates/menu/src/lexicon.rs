@@ -30,6 +30,8 @@ pub struct Hit {
     pub score: f32,
     /// The whole name or an alias, not a part of it.
     pub whole: bool,
+    /// The whole name itself.
+    pub name: bool,
 }
 
 /// What is known about a word of the menu.
@@ -76,12 +78,25 @@ pub enum How {
     Guess,
 }
 
+/// One way to write a name.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    target: Target,
+    /// The words exactly as they are on the menu.
+    surface: Key,
+    score: f32,
+    /// The name itself, no alias.
+    name: bool,
+    /// Without its little words: "mac cheese".
+    bare: bool,
+}
+
 /// A menu compiled for the parser.
 #[derive(Debug)]
 pub struct Lexicon {
     menu: Arc<Menu>,
     languages: Vec<Arc<Words>>,
-    names: KeyMap<Vec<(Target, Key, f32)>>,
+    names: KeyMap<Vec<Written>>,
     name_beginnings: KeyMap<()>,
     by_stem: KeyMap<u32>,
     words: Vec<Word>,
@@ -94,8 +109,8 @@ pub struct Lexicon {
 }
 
 const LITTLE_WORDS: &[&str] = &[
-    "and", "&", "with", "the", "of", "a", "an", "in", "on", "or", "n", "y", "con", "de", "la", "el", "et", "au", "aux",
-    "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
+    "and", "&", "with", "the", "of", "a", "an", "in", "on", "or", "n", "y", "con", "de", "la", "el", "et",
+    "au", "aux", "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
 ];
 
 /// Shortest word that is corrected.
@@ -210,10 +225,10 @@ impl Lexicon {
 
         for (id, item) in (0_u16..).zip(&menu.items) {
             let target = Target::Item(id);
-            self.add_name(&item.name, target, 1.0);
+            self.add_name(&item.name, target, true);
             self.add_parts(&item.name, target, &weight, 1.0);
             for alias in &item.aliases {
-                self.add_name(alias, target, 1.0);
+                self.add_name(alias, target, false);
                 self.add_parts(alias, target, &weight, 0.9);
             }
             for stem in content(&item.description).into_iter().chain(content(&item.category)) {
@@ -225,10 +240,10 @@ impl Lexicon {
                 continue;
             }
             let target = Target::Option(id);
-            self.add_name(&option.name, target, 1.0);
+            self.add_name(&option.name, target, true);
             self.add_parts(&option.name, target, &weight, 1.0);
             for alias in &option.aliases {
-                self.add_name(alias, target, 1.0);
+                self.add_name(alias, target, false);
                 self.add_parts(alias, target, &weight, 0.9);
             }
         }
@@ -240,7 +255,7 @@ impl Lexicon {
         }
     }
 
-    fn add_name(&mut self, name: &str, target: Target, score: f32) {
+    fn add_name(&mut self, name: &str, target: Target, own: bool) {
         let tokens: Vec<Token> =
             tokens(name).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_))).collect();
         if tokens.is_empty() {
@@ -248,9 +263,9 @@ impl Lexicon {
         }
         let without: Vec<Token> =
             tokens.iter().filter(|t| !LITTLE_WORDS.contains(&t.text.as_str())).cloned().collect();
-        self.add_written(&tokens, target, score);
+        self.add_written(&tokens, target, own, false);
         if !without.is_empty() && without.len() < tokens.len() {
-            self.add_written(&without, target, score * 0.99);
+            self.add_written(&without, target, own, true);
         }
         // "&" is read as "and".
         if tokens.iter().any(|t| t.text == "&") {
@@ -264,11 +279,21 @@ impl Lexicon {
                     t
                 })
                 .collect();
-            self.add_written(&with_and, target, score);
+            self.add_written(&with_and, target, own, false);
         }
     }
 
-    fn add_written(&mut self, tokens: &[Token], target: Target, score: f32) {
+    fn add_written(&mut self, tokens: &[Token], target: Target, name: bool, bare: bool) {
+        let score = if bare { 0.99 } else { 1.0 };
+        // "thé" is no "the": such a name is only found with its accent.
+        if let [token] = tokens
+            && token.accented
+            && self.languages.iter().any(|words| words.word(&token.text).is_some())
+        {
+            let entry = self.names.entry(accented_key(&token.stem)).or_default();
+            entry.push(Written { target, surface: token.key, score, name, bare });
+            return;
+        }
         let surface = tokens.iter().fold(key::EMPTY, |k, t| key::extend(k, &t.text));
         let stems: String = tokens.iter().map(|t| t.stem.as_str()).collect();
         let mut ending: String = tokens[..tokens.len() - 1].iter().map(|t| t.text.as_str()).collect();
@@ -282,10 +307,10 @@ impl Lexicon {
                 beginning = (beginning ^ u64::from(written.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
             }
             let entry = self.names.entry(key::of(&written)).or_default();
-            match entry.iter_mut().find(|(t, _, _)| *t == target) {
-                Some((_, known, best)) if score > *best => (*known, *best) = (surface, score),
-                Some(_) => {}
-                None => entry.push((target, surface, score)),
+            match entry.iter_mut().find(|w| w.target == target) {
+                Some(known) if score > known.score => *known = Written { target, surface, score, name, bare },
+                Some(known) => known.name |= name,
+                None => entry.push(Written { target, surface, score, name, bare }),
             }
         }
     }
@@ -337,9 +362,9 @@ impl Lexicon {
         for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
             if let Some(targets) = self.names.get(&key::of(from)).cloned() {
                 let entry = self.names.entry(key::of(to)).or_default();
-                for (target, surface, score) in targets {
-                    if !entry.iter().any(|(t, _, _)| *t == target) {
-                        entry.push((target, surface, score * 0.97));
+                for written in targets {
+                    if !entry.iter().any(|w| w.target == written.target) {
+                        entry.push(Written { score: written.score * 0.97, ..written });
                     }
                 }
                 let mut beginning = key::EMPTY;
@@ -373,19 +398,22 @@ impl Lexicon {
                     parts.push(whole);
                 }
             }
-            if !parts.is_empty() {
+            let described = if numbers.len() == 1 {
+                self.words[numbers[0] as usize].described.clone()
+            } else {
+                Vec::new()
+            };
+            if !parts.is_empty() || !described.is_empty() {
                 let number = self.word_number(one);
-                self.words[number as usize].parts = parts;
+                self.words[number as usize] = Word { parts, described };
             }
         } else if other.len() == 1
             && numbers.is_empty()
             && let Some(number) = self.by_stem.get(&key::of(one)).copied()
         {
-            let parts = self.words[number as usize].parts.clone();
-            if !parts.is_empty() {
-                let number = self.word_number(&other[0]);
-                self.words[number as usize].parts = parts;
-            }
+            let word = self.words[number as usize].clone();
+            let number = self.word_number(&other[0]);
+            self.words[number as usize] = word;
         }
     }
 
@@ -427,6 +455,9 @@ impl Lexicon {
     /// The names that are written from `at` on: how many tokens, and what they stand for.
     pub fn names_at(&self, tokens: &[Token], at: usize, mut found: impl FnMut(usize, Hit)) {
         let (mut stems, mut ending, mut surface) = (key::EMPTY, key::EMPTY, key::EMPTY);
+        // Without "and" and the like, for names that have one elsewhere.
+        let mut bare = key::EMPTY;
+        let mut skipped = false;
         for (n, token) in tokens[at..].iter().enumerate() {
             if !matches!(token.kind, Kind::Word | Kind::Number(_)) {
                 return;
@@ -435,14 +466,27 @@ impl Lexicon {
             stems = key::extend(stems, &token.stem);
             ending = key::extend(ending, &token.text);
             surface = key::extend(surface, &token.text);
+            let little = n > 0 && LITTLE_WORDS.contains(&token.text.as_str());
+            if little {
+                skipped = true;
+            } else {
+                bare = key::extend(bare, &token.stem);
+            }
             let other = if with_ending == stems { None } else { Some(with_ending) };
-            for k in [Some(stems), other].into_iter().flatten() {
-                for (target, written, score) in self.names.get(&k).into_iter().flatten() {
-                    let score = if *written == surface { *score } else { *score * 0.98 };
-                    found(n + 1, Hit { target: *target, score, whole: true });
+            let accented = (n == 0 && token.accented).then(|| accented_key(&token.stem));
+            for k in [Some(stems), other, accented].into_iter().flatten() {
+                for written in self.names.get(&k).into_iter().flatten() {
+                    let score = if written.surface == surface { written.score } else { written.score * 0.98 };
+                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
                 }
             }
-            if !self.name_beginnings.contains_key(&stems) && !self.name_beginnings.contains_key(&ending) {
+            if skipped && !little {
+                for written in self.names.get(&bare).into_iter().flatten().filter(|w| w.bare) {
+                    let score = written.score * 0.98;
+                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
+                }
+            }
+            if ![stems, ending, bare].iter().any(|k| self.name_beginnings.contains_key(k)) {
                 return;
             }
         }
@@ -459,7 +503,7 @@ impl Lexicon {
         if token.kind != Kind::Word {
             return None;
         }
-        if token.text.len() >= 3
+        if token.text.len() >= 4
             && let Some(numbers) = self.beginnings.get(&key::of(&token.text))
             && let [number] = numbers.as_slice()
         {
@@ -494,7 +538,7 @@ impl Lexicon {
             1 if swapped => true,
             1 if same_length => letters >= 6 && same_start,
             1 => letters >= 5,
-            _ => letters >= 9 && same_start,
+            _ => letters >= LONG_WORD && same_start,
         };
         if !sure && (letters < 5 && !swapped) && same_length {
             return None;
@@ -512,13 +556,24 @@ impl Lexicon {
         for k in deletions(&token.text, 1) {
             for number in index.get(&k).into_iter().flatten() {
                 let word = &words.singles[*number as usize];
-                if spelling::distance(&token.text, word, 1).is_some() {
-                    return words.word(word);
+                // Another letter in its place is another word; a letter more, less or swapped is a slip.
+                let same_length = word.len() == token.text.len();
+                if spelling::distance(&token.text, word, 1).is_some()
+                    && (!same_length || is_swap(word, &token.text))
+                    && word.as_bytes().first() == token.text.as_bytes().first()
+                    && let Some(entry) = words.word(word)
+                    && !entry.classes.has(Classes::NOT_FOOD)
+                {
+                    return Some(entry);
                 }
             }
         }
         None
     }
+}
+
+fn accented_key(stem: &str) -> Key {
+    key::extend(key::of("\u{b4}"), stem)
 }
 
 fn is_swap(a: &str, b: &str) -> bool {
@@ -543,9 +598,11 @@ fn deletions(word: &str, count: usize) -> Vec<Key> {
     let mut out = vec![key::of(word)];
     let letters: Vec<char> = word.chars().take(24).collect();
     let hash = |skip: &[usize]| {
-        letters.iter().enumerate().filter(|(i, _)| !skip.contains(i)).fold(key::EMPTY, |k, (_, c)| {
-            key::extend(k, c.encode_utf8(&mut [0; 4]))
-        })
+        letters
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !skip.contains(i))
+            .fold(key::EMPTY, |k, (_, c)| key::extend(k, c.encode_utf8(&mut [0; 4])))
     };
     for i in 0..letters.len() {
         out.push(hash(&[i]));

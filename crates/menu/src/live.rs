@@ -71,7 +71,13 @@ pub struct Direct {
 impl MenuHandle {
     /// Of this database and its copy in this cache.
     pub fn new(store: Store, cache: Cache) -> Self {
-        let inner = Inner { store, cache, loaded: RwLock::new(None), lexicon: RwLock::new(None), refreshing: Mutex::new(()) };
+        let inner = Inner {
+            store,
+            cache,
+            loaded: RwLock::new(None),
+            lexicon: RwLock::new(None),
+            refreshing: Mutex::new(()),
+        };
         MenuHandle { inner: Arc::new(inner) }
     }
 

@@ -36,6 +36,8 @@ pub struct Mention {
     pub items: Vec<Hit>,
     /// Options that it may name, best first.
     pub options: Vec<Hit>,
+    /// Items that have all of the words, whether they are called so or not.
+    pub related: Vec<u16>,
     /// Items whose description or category has the word.
     pub described: bool,
     /// A guess at what was meant, not a slip.
@@ -84,7 +86,8 @@ impl Lexicon {
             .enumerate()
             .map(|(at, token)| match token.kind {
                 Kind::Word => self.known(token).or_else(|| {
-                    let in_language = words.starting_at(&tokens, at).next().is_some() || words.word(&token.text).is_some();
+                    let in_language =
+                        words.starting_at(&tokens, at).any(|(_, e)| !e.classes.only(Classes::TOPICS));
                     if in_language { None } else { self.corrected(token) }
                 }),
                 Kind::Number(_) => self.known(token),
@@ -99,15 +102,20 @@ impl Lexicon {
             let mut step = Step { value: f32::MIN, length: 1, edge: Edge::Single };
             let mut consider = |length: usize, worth: f32, edge: Edge| {
                 let value = worth + best[at + length].value;
-                if value > step.value {
+                if value >= step.value {
                     step = Step { value, length, edge };
                 }
             };
             consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
             if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
-                self.names_at(&tokens, at, |length, hit| consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name));
-                for (length, _) in words.starting_at(&tokens, at) {
-                    consider(length, 10.0 * length as f32 - 1.0, Edge::Language);
+                self.names_at(&tokens, at, |length, hit| {
+                    consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name)
+                });
+                // What a question is about says nothing about the parts of a sentence.
+                for (length, entry) in words.starting_at(&tokens, at) {
+                    if !entry.classes.only(Classes::TOPICS) {
+                        consider(length, 10.0 * length as f32 - 1.0, Edge::Language);
+                    }
                 }
                 self.parts_at(&known, at, |length| consider(length, 10.0 * length as f32 - 0.7, Edge::Part));
             }
@@ -144,6 +152,7 @@ impl Lexicon {
             number: None,
             items: Vec::new(),
             options: Vec::new(),
+            related: Vec::new(),
             described: false,
             guessed: false,
             unknown: false,
@@ -172,14 +181,19 @@ impl Lexicon {
             Edge::Part | Edge::Single => self.add_parts_hits(&mut mention, &known[first..end]),
             Edge::Language => {}
         }
+        if edge != Edge::Language && mention.is_food() {
+            mention.related = self.related(&known[first..end]);
+        }
         if edge != Edge::Language {
-            mention.described = known[first..end].iter().flatten().any(|k| !self.word(k.word).described.is_empty());
-            mention.guessed = known[first..end].iter().flatten().any(|k| k.how == How::Guess) && edge != Edge::Name;
+            mention.described =
+                known[first..end].iter().flatten().any(|k| !self.word(k.word).described.is_empty());
+            mention.guessed =
+                known[first..end].iter().flatten().any(|k| k.how == How::Guess) && edge != Edge::Name;
             mention.items.sort_by(|a, b| b.score.total_cmp(&a.score));
             mention.options.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
         if edge == Edge::Single
-            && mention.classes == Classes::NONE
+            && mention.classes.only(Classes::TOPICS)
             && !mention.is_food()
             && !mention.described
             && mention.kind == Kind::Word
@@ -203,11 +217,28 @@ impl Lexicon {
             let Some(Some(next)) = known.get(at + length - 1) else { return };
             let parts = &self.word(next.word).parts;
             targets.retain(|target| parts.iter().any(|p| p.target == *target));
-            if targets.is_empty() || known[at..at + length - 1].iter().flatten().any(|k| k.word == next.word) {
+            if targets.is_empty() || known[at..at + length - 1].iter().flatten().any(|k| k.word == next.word)
+            {
                 return;
             }
             found(length);
         }
+    }
+
+    fn related(&self, known: &[Option<Known>]) -> Vec<u16> {
+        let Some(Some(first)) = known.first() else { return Vec::new() };
+        let parts = self.word(first.word).parts.iter();
+        parts
+            .filter(|part| {
+                known[1..].iter().all(|k| {
+                    k.is_some_and(|k| self.word(k.word).parts.iter().any(|p| p.target == part.target))
+                })
+            })
+            .filter_map(|part| match part.target {
+                Target::Item(id) => Some(id),
+                Target::Option(_) => None,
+            })
+            .collect()
     }
 
     fn add_parts_hits(&self, mention: &mut Mention, known: &[Option<Known>]) {
@@ -217,8 +248,8 @@ impl Lexicon {
             let (mut starts, mut ends) = (part.first, part.last);
             let mut all = true;
             for other in &known[1..] {
-                let found =
-                    other.and_then(|k| self.word(k.word).parts.iter().find(|p| p.target == part.target).copied());
+                let found = other
+                    .and_then(|k| self.word(k.word).parts.iter().find(|p| p.target == part.target).copied());
                 match found {
                     Some(p) => {
                         score += p.share;
@@ -229,8 +260,9 @@ impl Lexicon {
                 }
             }
             if all {
-                let score = (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
-                mention.add(Hit { target: part.target, score, whole: false });
+                let score =
+                    (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
+                mention.add(Hit { target: part.target, score, whole: false, name: false });
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The menu in a real Memcached with a real PostgreSQL behind it.
+#![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

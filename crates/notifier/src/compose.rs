@@ -1,8 +1,8 @@
 //! What is written to Discord: from a registered event to the payload of a webhook, without any I/O.
 
 use contracts::{
-    Candidate, EnquiryTopic, Message, Modifier, ModifierOp, Registered, RegisteredLine, RegisteredOrder,
-    Registration, ValidatedLine, Verdict,
+    Candidate, Category, EnquiryTopic, Message, Modifier, ModifierOp, Registered, RegisteredLine,
+    RegisteredOrder, Registration, ValidatedLine, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,15 @@ pub fn compose(event: &Registered, style: &Style, possible_repeat: bool) -> Valu
     }
     payload["embeds"] = json!([embed.into_json(message)]);
     payload
+}
+
+/// The payload that shows an owner that a webhook works, and for what it is used.
+pub fn trial(categories: &[Category]) -> Value {
+    let names: Vec<&str> = categories.iter().map(|category| category.as_str()).collect();
+    json!({
+        "allowed_mentions": { "parse": [] },
+        "content": format!("GreenBite can post here. What comes: {}.", names.join(", ")),
+    })
 }
 
 fn of_order(order: &RegisteredOrder, event: &Registered, style: &Style) -> Embed {

@@ -84,3 +84,31 @@ pub fn sinks(config: &Config) -> Result<HashMap<Category, Sink>, StartError> {
     }
     Ok(sinks)
 }
+
+/// How a trial of one webhook went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The categories that use it.
+    pub categories: Vec<Category>,
+    /// What Discord said against it, without the address.
+    pub outcome: Result<(), String>,
+}
+
+/// Posts a few words to every webhook that is set, each once, so that an owner sees that they arrive.
+pub async fn try_webhooks(config: &Config) -> Result<Vec<Trial>, StartError> {
+    let mut trials: Vec<(Arc<Webhook>, Vec<Category>)> = Vec::new();
+    let mut sinks = sinks(config)?;
+    for category in Category::ALL {
+        let Some(Sink::Discord(webhook)) = sinks.remove(&category) else { continue };
+        match trials.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &webhook)) {
+            Some((_, categories)) => categories.push(category),
+            None => trials.push((webhook, vec![category])),
+        }
+    }
+    let mut done = Vec::with_capacity(trials.len());
+    for (webhook, categories) in trials {
+        let outcome = webhook.announce(&compose::trial(&categories)).await;
+        done.push(Trial { categories, outcome: outcome.map_err(|error| error.to_string()) });
+    }
+    Ok(done)
+}

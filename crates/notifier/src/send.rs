@@ -194,6 +194,13 @@ impl Webhook {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for its turn and sends, for what is not claimed.
+    pub async fn announce(&self, payload: &Value) -> Result<Option<String>, SendError> {
+        let give_up = Instant::now() + self.patience;
+        self.admit(give_up).await?;
+        self.send(payload, give_up).await
+    }
+
     /// Refuses while the circuit is open, else waits for room within Discord's limits; where there
     /// will be none in time, the category pauses.
     async fn admit(&self, give_up: Instant) -> Result<(), SendError> {

@@ -1,4 +1,5 @@
 //! The registrar on a real bus with a real database, both with the rights that it has when it is deployed.
+#![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

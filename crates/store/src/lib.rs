@@ -14,7 +14,9 @@
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
+//! | [`dashboard`] | what the web page lists over all of them, and a new class |
 
+pub mod dashboard;
 pub mod enquiries;
 pub mod error;
 pub mod group;

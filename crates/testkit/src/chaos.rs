@@ -580,7 +580,7 @@ async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result
             }
         }
     }
-    for ((id, webhook), _) in &shown {
+    for (id, webhook) in shown.keys() {
         let right = messages.iter().any(|(other, _, (outcome, _))| other == id && outcome == webhook);
         if !right {
             report.offences.push((*id, format!("shown in the channel {webhook}, which is not its outcome")));

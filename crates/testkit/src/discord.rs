@@ -386,6 +386,7 @@ async fn accept(
 }
 
 /// The name of the webhook with this id and token; else what Discord says to a wrong one.
+#[allow(clippy::result_large_err)] // the refusal is the answer, and there are few
 fn known<'a>(id: &str, token: &'a str) -> Result<&'a str, Response> {
     let name = name_of(token).ok_or_else(|| refusal(401, 50027, "Invalid Webhook Token", None))?;
     if webhook_id(name).to_string() != id {
@@ -447,6 +448,7 @@ impl Inner {
     }
 
     /// Takes one request out of the webhook's window, or says how long the window lasts.
+    #[allow(clippy::result_large_err)] // the refusal is the answer, and there are few
     fn spend(&mut self, id: &str, headers: &mut HeaderMap) -> Result<(), Response> {
         let Some((limit, length)) = self.limit else { return Ok(()) };
         let now = Instant::now();

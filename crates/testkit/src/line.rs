@@ -31,6 +31,8 @@ pub struct Options {
     pub standard_ports: bool,
     /// What a commit is worth.
     pub durability: Durability,
+    /// Whether the web page is started too.
+    pub dashboard: bool,
     /// Where the binaries are; beside the running program if not given.
     pub binaries: Option<PathBuf>,
     /// Settings for every station and the operator's command, such as `GREENBITE_LANES__DEFAULT`.
@@ -44,6 +46,7 @@ impl Default for Options {
             home: None,
             standard_ports: false,
             durability: Durability::Process,
+            dashboard: false,
             binaries: None,
             environment: Vec::new(),
         }
@@ -65,6 +68,7 @@ pub struct Line {
     pool: PgPool,
     role_passwords: BTreeMap<Service, String>,
     ingest_key: String,
+    dashboard_token: String,
     options: Options,
     binaries: PathBuf,
     home: Home,
@@ -74,7 +78,7 @@ pub struct Line {
 struct Station {
     directory: PathBuf,
     http_port: u16,
-    /// Where ingest takes messages in.
+    /// Where ingest takes messages in, and where the web page is.
     door_port: u16,
     process: Option<Process>,
 }
@@ -106,7 +110,8 @@ impl Line {
             Some(path) => path.clone(),
             None => beside_this_program()?,
         };
-        for service in Service::STATIONS.into_iter().chain([Service::Greenbite]) {
+        let dashboard = options.dashboard.then_some(Service::Dashboard);
+        for service in Service::STATIONS.into_iter().chain([Service::Greenbite]).chain(dashboard) {
             let path = binaries.join(service.as_str());
             if !path.is_file() {
                 bail!(
@@ -148,6 +153,7 @@ impl Line {
             pool,
             role_passwords,
             ingest_key: random_password()?,
+            dashboard_token: random_password()?,
             options,
             binaries,
             home,
@@ -174,15 +180,18 @@ impl Line {
 
     /// Starts all replicas of all stations and waits until they are ready.
     pub async fn start_stations(&self) -> anyhow::Result<()> {
-        for service in Service::STATIONS {
-            for replica in 0..self.options.replicas {
-                self.spawn(service, replica)?;
-            }
+        let stations = Service::STATIONS.into_iter();
+        let mut all: Vec<(Service, usize)> = stations
+            .flat_map(|service| (0..self.options.replicas).map(move |replica| (service, replica)))
+            .collect();
+        if self.options.dashboard {
+            all.push((Service::Dashboard, 0));
         }
-        for service in Service::STATIONS {
-            for replica in 0..self.options.replicas {
-                self.wait_until_ready(service, replica).await?;
-            }
+        for &(service, replica) in &all {
+            self.spawn(service, replica)?;
+        }
+        for (service, replica) in all {
+            self.wait_until_ready(service, replica).await?;
         }
         Ok(())
     }
@@ -236,8 +245,11 @@ impl Line {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 let directory = self.home.path().join("stations").join(format!("{service}-{replica}"));
                 std::fs::create_dir_all(&directory)?;
-                let preferred = (self.options.standard_ports && service == Service::Ingest && replica == 0)
-                    .then_some(8080);
+                let preferred = match service {
+                    Service::Ingest if self.options.standard_ports && replica == 0 => Some(8080),
+                    Service::Dashboard if self.options.standard_ports => Some(8088),
+                    _ => None,
+                };
                 let station = Station {
                     directory,
                     http_port: free_port()?,
@@ -254,6 +266,11 @@ impl Line {
             Service::Ingest => {
                 command.env("GREENBITE_INGEST__LISTEN", format!("127.0.0.1:{}", station.door_port));
                 command.env("GREENBITE_INGEST__KEY", &self.ingest_key);
+            }
+            Service::Dashboard => {
+                command.env("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{}", station.door_port));
+                command.env("GREENBITE_DASHBOARD__TOKEN", &self.dashboard_token);
+                command.env("GREENBITE_DASHBOARD__DATASET", repository().join("data/messages.csv"));
             }
             Service::Notifier => {
                 for category in ["order", "review", "enquiry", "misc"] {
@@ -326,6 +343,12 @@ impl Line {
     pub fn door(&self, replica: usize) -> Option<(String, String)> {
         let port = self.lock().get(&(Service::Ingest, replica))?.door_port;
         Some((format!("http://127.0.0.1:{port}/messages"), self.ingest_key.clone()))
+    }
+
+    /// The address of the web page, and the token that lets a browser change something; `None` where it does not run.
+    pub fn page_address(&self) -> Option<(String, String)> {
+        let port = self.lock().get(&(Service::Dashboard, 0))?.door_port;
+        Some((format!("http://127.0.0.1:{port}"), self.dashboard_token.clone()))
     }
 
     /// Connections to the line's database, as its owner.
@@ -418,7 +441,7 @@ impl Line {
 
     /// Where things are, for the message of a test that failed.
     async fn state(&self) -> String {
-        let rows: Result<Vec<(i64, bool, Option<String>, i32)>, _> = sqlx::query_as(
+        let rows = sqlx::query_as::<_, (i64, bool, Option<String>, i32)>(
             "SELECT id, published_at IS NOT NULL, outcome, generation FROM messages m WHERE outcome IS NULL \
              OR NOT EXISTS (SELECT FROM notifications n WHERE n.message_id = m.id AND n.state = 'sent') \
              ORDER BY id LIMIT 10",

@@ -1,5 +1,7 @@
 //! What is in `deploy/` and `docker-compose.yml` fits the code, as far as that can be told without Docker.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The private servers: they start, come back, forget when told to, and end with us.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -20,6 +20,8 @@ pub struct Token {
     pub end: usize,
     /// What it is.
     pub kind: Kind,
+    /// Written with an accent or a letter beyond ASCII.
+    pub accented: bool,
 }
 
 /// What a token is.
@@ -40,7 +42,7 @@ pub enum Kind {
 }
 
 /// More digits than this are a telephone or order number.
-const MAX_COUNT_DIGITS: usize = 4;
+const MAX_COUNT_DIGITS: usize = 6;
 
 /// Folds one character: lower case without accents.
 fn fold(c: char, mut push: impl FnMut(char)) {
@@ -62,7 +64,11 @@ fn fold(c: char, mut push: impl FnMut(char)) {
             push('o');
             push('e');
         }
-        _ => std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).for_each(push),
+        _ => std::iter::once(c)
+            .nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .flat_map(char::to_lowercase)
+            .for_each(push),
     }
 }
 
@@ -114,7 +120,13 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 chars.next();
             }
             if !word.is_empty() {
+                let accented = !text
+                    .get(start..end)
+                    .is_none_or(|raw| raw.chars().all(|c| c.is_ascii() || is_apostrophe(c)));
                 push_word(&mut out, word, start, end);
+                if let Some(token) = out.last_mut() {
+                    token.accented = accented;
+                }
             }
         } else if c.is_ascii_digit() {
             let mut digits = String::with_capacity(4);
@@ -142,7 +154,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     _ => break,
                 }
             }
-            let count = if plain && digits.len() <= MAX_COUNT_DIGITS { digits.parse().ok() } else { None };
+            let counts =
+                plain && digits.len() <= MAX_COUNT_DIGITS && !(digits.len() > 1 && digits.starts_with('0'));
+            let count = if counts { digits.parse().ok() } else { None };
             out.push(Token {
                 stem: digits.clone(),
                 key: key::of(&digits),
@@ -150,6 +164,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 start,
                 end,
                 kind: Kind::Number(count),
+                accented: false,
             });
         } else {
             let mut mark = |kind, text: &str| {
@@ -160,10 +175,13 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     start,
                     end: start + c.len_utf8(),
                     kind,
+                    accented: false,
                 });
             };
             match c {
-                ',' | '(' | ')' | '/' | '|' | '•' | '*' | '–' | '—' | '、' | '，' => mark(Kind::Comma, ","),
+                ',' | '(' | ')' | '/' | '|' | '•' | '*' | '–' | '—' | '、' | '，' => {
+                    mark(Kind::Comma, ",")
+                }
                 '-' => {
                     // A dash between spaces or at the start of a line divides; within a word it joins.
                     let before = text[..start].chars().next_back().is_none_or(char::is_whitespace);
@@ -191,7 +209,15 @@ pub fn tokens(text: &str) -> Vec<Token> {
 }
 
 fn push_word(out: &mut Vec<Token>, word: String, start: usize, end: usize) {
-    out.push(Token { stem: singular(&word), key: key::of(&word), text: word, start, end, kind: Kind::Word });
+    out.push(Token {
+        stem: singular(&word),
+        key: key::of(&word),
+        text: word,
+        start,
+        end,
+        kind: Kind::Word,
+        accented: false,
+    });
 }
 
 /// A word without its plural ending; names and texts go through the same, so it need not be a word of the language.

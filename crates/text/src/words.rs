@@ -107,15 +107,45 @@ classes! {
     ANOTHER_TIME = 41,
     /// "please".
     PLEASE = 42,
+    /// "on", "in": what was wished belongs to what follows.
+    ONTO = 43,
+    /// "half of them".
+    HALF = 44,
+    /// "the same".
+    SAME = 45,
+    /// Any other word of the language.
+    PLAIN = 46,
+    /// "on one of them".
+    ON_ONE = 47,
+    /// "i", "you": who does something.
+    SUBJECT = 48,
+    /// "is": says something about a thing.
+    COPULA = 49,
+    /// "don't send".
+    UNWANTED = 50,
 }
 
 impl Classes {
+    /// What a question can be about.
+    pub const TOPICS: Classes = Classes(
+        Self::TOPIC_PRICE.0
+            | Self::TOPIC_HOURS.0
+            | Self::TOPIC_PICK_UP.0
+            | Self::TOPIC_STATUS.0
+            | Self::TOPIC_MENU.0,
+    );
+
     /// Neither.
     pub const NONE: Classes = Classes(0);
 
     /// Whether any of `other` is in this set.
     pub const fn has(self, other: Classes) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// Whether nothing but `other` is in this set.
+    pub const fn only(self, other: Classes) -> bool {
+        self.0 & !other.0 == 0
     }
 
     /// Both sets together.
@@ -206,6 +236,14 @@ const NAMES: &[(&str, Classes)] = &[
     ("complaint", Classes::COMPLAINT),
     ("another_time", Classes::ANOTHER_TIME),
     ("please", Classes::PLEASE),
+    ("onto", Classes::ONTO),
+    ("half", Classes::HALF),
+    ("subject", Classes::SUBJECT),
+    ("copula", Classes::COPULA),
+    ("unwanted", Classes::UNWANTED),
+    ("on_one", Classes::ON_ONE),
+    ("the_same", Classes::SAME),
+    ("plain", Classes::PLAIN),
 ];
 
 impl Words {
@@ -213,7 +251,9 @@ impl Words {
     pub fn parse(text: &str) -> Result<Words, WordsError> {
         let file: File = toml::from_str(text)?;
         if let Some(unknown) = file.classes.keys().find(|class| NAMES.iter().all(|(name, _)| name != class)) {
-            return Err(WordsError(serde::de::Error::custom(format!("there is no class of words \"{unknown}\""))));
+            return Err(WordsError(serde::de::Error::custom(format!(
+                "there is no class of words \"{unknown}\""
+            ))));
         }
         let mut words = Words {
             language: file.language,
@@ -260,18 +300,25 @@ impl Words {
     }
 
     /// The phrases that begin at `at`: their lengths and entries, shortest first.
-    pub fn starting_at<'t>(&'t self, tokens: &'t [Token], at: usize) -> impl Iterator<Item = (usize, Entry)> + 't {
+    pub fn starting_at<'t>(
+        &'t self,
+        tokens: &'t [Token],
+        at: usize,
+    ) -> impl Iterator<Item = (usize, Entry)> + 't {
         let mut key = key::EMPTY;
         let mut alive = true;
-        tokens[at..].iter().enumerate().map_while(move |(i, token)| {
-            if !alive || !matches!(token.kind, Kind::Word | Kind::Number(_)) {
-                return None;
-            }
-            key = step(key, token);
-            alive = self.prefixes.contains_key(&key);
-            Some(self.phrases.get(&key).map(|entry| (i + 1, *entry)))
-        })
-        .flatten()
+        tokens[at..]
+            .iter()
+            .enumerate()
+            .map_while(move |(i, token)| {
+                if !alive || !matches!(token.kind, Kind::Word | Kind::Number(_)) {
+                    return None;
+                }
+                key = step(key, token);
+                alive = self.prefixes.contains_key(&key);
+                Some(self.phrases.get(&key).map(|entry| (i + 1, *entry)))
+            })
+            .flatten()
     }
 
     /// What is known about a single word.
@@ -341,7 +388,10 @@ mod tests {
         let english = &languages()[0];
         let text = tokens("I'd like half a dozen");
         let found: Vec<_> = english.starting_at(&text, 2).collect();
-        assert!(found.iter().any(|(n, e)| *n == 3 && e.number == 6 && e.classes.has(Classes::NUMBER)), "{found:?}");
+        assert!(
+            found.iter().any(|(n, e)| *n == 3 && e.number == 6 && e.classes.has(Classes::NUMBER)),
+            "{found:?}"
+        );
         assert!(english.starting_at(&text, 0).any(|(n, e)| n == 2 && e.classes.has(Classes::REQUEST)));
     }
 }

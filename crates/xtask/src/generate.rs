@@ -3,6 +3,8 @@
 use std::fs;
 
 use anyhow::{Context, bail};
+use contracts::Topic;
+use contracts::topology::consumer_of;
 use testkit::repository;
 
 /// Writes the files that are made from the code: the bus's users, the README's table of subjects.
@@ -36,5 +38,53 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Path and content of every generated file.
 fn files() -> anyhow::Result<Vec<(&'static str, String)>> {
-    Ok(vec![("deploy/nats/users.conf", testkit::nats::users_conf())])
+    let readme = fs::read_to_string(repository().join("README.md")).context("cannot read README.md")?;
+    Ok(vec![
+        ("deploy/nats/users.conf", testkit::nats::users_conf()),
+        ("README.md", between_markers(&readme, &subject_table())?),
+    ])
+}
+
+const BEGIN: &str = "<!-- subjects: made by `cargo xtask generate` -->\n";
+const END: &str = "<!-- subjects: end -->";
+
+/// The text with what stands between the markers replaced.
+fn between_markers(text: &str, table: &str) -> anyhow::Result<String> {
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) = parts.context("README.md has lost the markers around its table of subjects")?;
+    Ok(format!("{before}{BEGIN}{table}{END}{after}"))
+}
+
+/// Every subject of the line: what it means, who publishes and who reads it.
+fn subject_table() -> String {
+    let mut table =
+        String::from("| subject | means | published by | read by (durable) |\n|---|---|---|---|\n");
+    for topic in Topic::ALL {
+        let subject = topic.filter().replace('*', "<id>");
+        let reader =
+            consumer_of(*topic).map_or("who watches".to_owned(), |spec| format!("`{}`", spec.durable));
+        let meaning = topic.meaning().trim_end_matches('.');
+        table.push_str(&format!("| `{subject}` | {meaning} | {} | {reader} |\n", topic.publisher()));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_from_the_code_is_up_to_date() {
+        for (path, wanted) in files().unwrap() {
+            let present = fs::read_to_string(repository().join(path)).unwrap();
+            assert_eq!(present, wanted, "{path} is stale: `cargo xtask generate` writes it anew");
+        }
+    }
+
+    #[test]
+    fn a_table_that_lost_its_markers_is_missed() {
+        assert!(between_markers("no table here", "").is_err());
+        let text = format!("before\n{BEGIN}old\n{END}\nafter\n");
+        assert_eq!(between_markers(&text, "new\n").unwrap(), format!("before\n{BEGIN}new\n{END}\nafter\n"));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod chaos;
+mod demo;
 mod deny;
 mod generate;
 mod install;
@@ -22,6 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    Demo(demo::Arguments),
     Test(test::Arguments),
     Chaos(chaos::Arguments),
     Install(install::Arguments),
@@ -33,6 +35,7 @@ enum Task {
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(arguments).await,
         Task::Test(arguments) => test::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments).await,
         Task::Install(arguments) => install::run(&arguments),

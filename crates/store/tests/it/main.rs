@@ -1,4 +1,5 @@
 //! Every table family against a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 mod group;
 mod menu;
