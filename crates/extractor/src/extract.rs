@@ -81,6 +81,8 @@ struct Draft {
     partial: bool,
     /// Nothing else has been told of it yet.
     fresh: bool,
+    /// No strange words are in it.
+    pure: bool,
 }
 
 /// A noun phrase that has begun: "two large veggie ...".
@@ -132,7 +134,12 @@ struct Builder<'a> {
     context: Vec<u16>,
     clause_start: bool,
     clause_from: usize,
+    sentence_from: usize,
     cancelled: bool,
+    /// A count without a thing: "and two ... no".
+    dangling: bool,
+    /// ALL IN CAPITALS.
+    shouted: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -159,7 +166,10 @@ impl<'a> Builder<'a> {
             context: Vec::new(),
             clause_start: true,
             clause_from: 0,
+            sentence_from: 0,
             cancelled: false,
+            dangling: false,
+            shouted: !reading.text.chars().any(char::is_lowercase),
         }
     }
 
@@ -198,6 +208,7 @@ impl<'a> Builder<'a> {
                 self.instead = false;
                 self.clause_start = true;
                 self.clause_from = i + 1;
+                self.sentence_from = i + 1;
                 self.joined = false;
                 self.anded = false;
                 self.tail.clear();
@@ -253,8 +264,13 @@ impl<'a> Builder<'a> {
             self.current = self.lines.len().checked_sub(1);
             self.op = None;
             self.with = false;
+            self.correcting = false;
             return at + 1;
         }
+        let cancels_option = m.is(Classes::CANCEL)
+            && !m.is(Classes::REMOVE.or(Classes::CORRECT))
+            && self.current.is_some()
+            && self.next_food(i + 1).is_some_and(|next| next.options.first().is_some_and(|h| h.whole));
         if m.is(Classes::INSTEAD) {
             self.end_phrase(i);
             self.instead = true;
@@ -264,7 +280,7 @@ impl<'a> Builder<'a> {
         if m.is(Classes::ALL_OF) {
             self.end_phrase(i);
             if self.modifies_next(i + 1) {
-                self.all = true;
+                self.all = !self.lines.is_empty();
             } else {
                 self.repeat_for_all();
             }
@@ -274,10 +290,11 @@ impl<'a> Builder<'a> {
             && m.end == m.first + 1
             && self.mentions.get(i + 1).is_some_and(|next| matches!(next.kind, Kind::Comma | Kind::Stop));
         if (m.is(Classes::CORRECT) || refused) && self.current.is_some() {
-            let trailing = i > 0 && self.mentions[i - 1].is_food()
-                || i > 1 && self.mentions[i - 1].kind == Kind::Comma && self.ends_clause(i + 1);
+            let after_item =
+                i > 0 && (self.mentions[i - 1].is_food() || self.mentions[i - 1].kind == Kind::Comma);
+            let trailing = after_item && !refused && self.ends_order(i + 1);
             self.end_phrase(i);
-            if trailing && self.ends_clause(i + 1) {
+            if trailing || std::mem::take(&mut self.dangling) {
                 return i + 1;
             }
             self.correcting = true;
@@ -323,7 +340,7 @@ impl<'a> Builder<'a> {
                 _ => {}
             }
         }
-        if m.is(Classes::REMOVE) {
+        if m.is(Classes::REMOVE) || cancels_option {
             self.end_words(i);
             self.joined = false;
             self.op_used = false;
@@ -348,7 +365,7 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::REQUEST) {
-            if !self.counted() {
+            if !self.counted() || (m.is(Classes::THIRD) && self.pending.count.is_none()) {
                 // "Jill would like ...": who wants it.
                 self.pending.words.clear();
             }
@@ -414,6 +431,12 @@ impl<'a> Builder<'a> {
             self.size(i, None);
             return i + 1;
         }
+        if m.is(Classes::COPULA) && self.pending.count.is_none() && !self.pending.words.is_empty() {
+            // "the fridge is empty": told, not asked for.
+            self.pending = Pending::default();
+            self.story = true;
+            return i + 1;
+        }
         if m.is(Classes::PAST.or(Classes::HYPOTHETICAL).or(Classes::STORY)) && self.pending.words.is_empty() {
             if self.pending.count.is_none() {
                 self.end_phrase(i);
@@ -441,8 +464,16 @@ impl<'a> Builder<'a> {
         i + 1
     }
 
-    fn ends_clause(&self, at: usize) -> bool {
-        self.mentions.get(at).is_none_or(|m| matches!(m.kind, Kind::Comma | Kind::Stop | Kind::Question))
+    /// Whether nothing follows that could take something's place.
+    fn ends_order(&self, at: usize) -> bool {
+        match self.mentions.get(at) {
+            None => true,
+            Some(m) if matches!(m.kind, Kind::Stop | Kind::Question) => true,
+            Some(m) if m.kind == Kind::Comma => {
+                self.mentions.get(at + 1).is_none_or(|next| next.is(Classes::JOIN))
+            }
+            Some(_) => false,
+        }
     }
 
     /// The next thing of the menu, articles and the like aside.
@@ -525,9 +556,7 @@ impl<'a> Builder<'a> {
         // "1) soup": the number of a list.
         let behind = self.text.as_bytes().get(self.reading.tokens[m.end - 1].end);
         let starts_line = before.is_none_or(|b| b.kind == Kind::Stop);
-        if matches!(m.kind, Kind::Number(_))
-            && (behind == Some(&b')') || (behind == Some(&b'.') && starts_line))
-        {
+        if matches!(m.kind, Kind::Number(_)) && starts_line && matches!(behind, Some(b')' | b'.')) {
             return i + 1;
         }
         let follows = self.phrase_follows(i + 1);
@@ -566,7 +595,8 @@ impl<'a> Builder<'a> {
         {
             let line = &mut self.lines[current];
             let dangling = self.anded && !self.correcting;
-            if times_of_last || self.correcting || (!line.counted && !dangling) {
+            let same_sentence = line.phrase.1 > self.mentions.get(self.sentence_from).map_or(0, |m| m.first);
+            if times_of_last || self.correcting || (!line.counted && !dangling && same_sentence) {
                 line.quantity = count;
                 line.counted = true;
                 self.correcting = false;
@@ -613,7 +643,9 @@ impl<'a> Builder<'a> {
         let Some(current) = self.current else { return };
         if self.correcting || !modified {
             let corrected = std::mem::take(&mut self.correcting);
-            if !self.lines[current].split && (corrected || !self.lines[current].counted) {
+            if self.anded && !corrected {
+                self.dangling = true;
+            } else if !self.lines[current].split && (corrected || !self.lines[current].counted) {
                 self.lines[current].quantity = count;
                 self.lines[current].counted = true;
             }
@@ -759,9 +791,19 @@ impl<'a> Builder<'a> {
         {
             best = *hit;
         }
+        // "on second thought chocolate": another of the same sort.
+        let mut corrected = false;
+        if !clear
+            && self.correcting
+            && let Some(current) = self.current
+            && let Some(hit) = m.items.iter().find(|h| self.same_category(current, h))
+        {
+            best = *hit;
+            corrected = true;
+        }
         let Some(id) = item_of(best) else { return };
-        let general = !best.name && m.related.len() > 1;
-        let in_context = !clear && self.context.contains(&id);
+        let in_context = !clear && (self.context.contains(&id) || corrected);
+        let general = !best.name && m.related.len() > 1 && !in_context;
         // "a sandwich with turkey": the general word came first.
         let words = std::mem::take(&mut self.pending.words);
         let mut doubts = Vec::new();
@@ -773,6 +815,7 @@ impl<'a> Builder<'a> {
             }
             first = first.min(word.first);
         }
+        let pure = doubts.is_empty();
         if m.guessed {
             doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -837,10 +880,17 @@ impl<'a> Builder<'a> {
             general: if general { m.related.clone() } else { Vec::new() },
             partial: !best.whole,
             fresh: true,
+            pure,
         };
         // "a burger, the crispy chicken one"; "a sandwich with turkey"
+        let apart = self.current.is_some_and(|current| {
+            let sentence = self.mentions.get(self.sentence_from).map_or(0, |m| m.first);
+            self.lines[current].phrase.1 <= sentence && count.is_some()
+        });
         if let Some(current) = self.current
             && !self.anded
+            && !apart
+            && self.lines[current].pure
             && self.lines[current].general.contains(&id)
             && !general
             && (count.is_none()
@@ -981,10 +1031,13 @@ impl<'a> Builder<'a> {
         if self.story && !self.pending.strong {
             return;
         }
-        if m.described && !m.unknown {
-            if self.pending.strong {
+        if m.described && !m.unknown && self.op.is_none() {
+            if self.counted() {
                 self.pending.words.push(i);
             }
+            return;
+        }
+        if self.is_name(i) {
             return;
         }
         if let (Some(current), true) = (self.current, self.op.is_some() || (self.with && !self.counted())) {
@@ -992,7 +1045,20 @@ impl<'a> Builder<'a> {
                 self.pending.words.push(i);
                 return;
             }
-            self.unknown_modifier(i, current);
+            // Only what stands in the list: "with lots of love, Rosa" is over at "love".
+            let list = Classes::WITH
+                .or(Classes::REMOVE)
+                .or(Classes::EXTRA)
+                .or(Classes::LIGHT)
+                .or(Classes::JOIN)
+                .or(Classes::ARTICLE)
+                .or(Classes::OR)
+                .or(Classes::DECORATION)
+                .or(Classes::ONTO);
+            let before = i.checked_sub(1).map(|b| &self.mentions[b]);
+            if before.is_some_and(|b| b.is_food() || b.unknown || b.kind == Kind::Comma || b.is(list)) {
+                self.unknown_modifier(i, current);
+            }
             return;
         }
         if self.pending.strong
@@ -1019,6 +1085,50 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// "hi GreenBite", "Jill gets ...", "..., Omar the same": who, not what.
+    fn is_name(&self, i: usize) -> bool {
+        if self.counted() || !self.pending.mods.is_empty() {
+            return false;
+        }
+        let m = &self.mentions[i];
+        let after = self.mentions.get(i + 1);
+        if after.is_some_and(|a| a.is(Classes::THIRD) && !a.is_food()) {
+            return true;
+        }
+        let before = i.checked_sub(1).map(|b| &self.mentions[b]);
+        let dish = Classes::JOIN
+            .or(Classes::REQUEST)
+            .or(Classes::WITH)
+            .or(Classes::ARTICLE)
+            .or(Classes::DECORATION)
+            .or(Classes::REMOVE)
+            .or(Classes::EXTRA)
+            .or(Classes::LIGHT)
+            .or(Classes::CONTAINER)
+            .or(Classes::OR);
+        let greeted = before.is_some_and(|b| {
+            b.is(Classes::FILLER.or(Classes::SUBJECT).or(Classes::PLAIN))
+                && !b.is_food()
+                && !b.is(dish)
+                && (!b.is(Classes::PLEASE) || !self.lines.is_empty())
+        });
+        if greeted && self.pending.words.is_empty() {
+            return true;
+        }
+        let raw = self
+            .reading
+            .tokens
+            .get(m.first)
+            .and_then(|t| self.text.get(t.start..))
+            .and_then(|t| t.chars().next());
+        let capital = raw.is_some_and(char::is_uppercase) && !self.shouted;
+        let introduces = after.is_some_and(|a| {
+            a.is(Classes::REQUEST.or(Classes::SAME).or(Classes::ARTICLE).or(Classes::ALL_OF))
+                || a.number.is_some()
+        });
+        capital && introduces && !self.pending.strong
+    }
+
     /// Whether the joiner before this stands behind something of the menu.
     fn after_food(&self, i: usize) -> bool {
         let mut at = i;
@@ -1037,8 +1147,9 @@ impl<'a> Builder<'a> {
     fn is_whole_clause(&self, to: usize) -> bool {
         let clause = self.mentions.get(self.clause_from..to).unwrap_or_default();
         let plain = Classes::FILLER.or(Classes::PLEASE).or(Classes::DECORATION).or(Classes::GENERIC);
+        let from = self.clause_from.min(to);
         let polite =
-            self.mentions[self.clause_from.min(to)..].iter().take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
+            self.mentions[from..].iter().take(to - from + 3).take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
         clause.iter().all(|m| m.unknown || m.described || m.is_food() || m.is(plain))
             && (polite || self.mentions.iter().all(|m| m.unknown || m.described || m.kind != Kind::Word))
     }
@@ -1132,7 +1243,8 @@ impl<'a> Builder<'a> {
     /// Words that wait for an item are an item of their own now, or nothing.
     fn end_words(&mut self, i: usize) {
         let unknown = self.pending.words.iter().any(|at| self.mentions[*at].unknown);
-        if unknown {
+        let described = self.counted() && !self.pending.words.is_empty();
+        if unknown || described {
             self.end_phrase(i);
         }
     }
@@ -1141,9 +1253,22 @@ impl<'a> Builder<'a> {
         let mut pending = std::mem::take(&mut self.pending);
         let unknown = pending.words.iter().any(|at| self.mentions[*at].unknown);
         if unknown {
-            if pending.strong || pending.listed || !pending.mods.is_empty() || self.is_whole_clause(i) {
+            // Better a review too many than a dish that vanishes.
+            let starts = pending.words.first().is_some_and(|at| self.clause_from == *at);
+            if pending.strong
+                || pending.listed
+                || starts
+                || !pending.mods.is_empty()
+                || self.is_whole_clause(i)
+            {
                 self.strange_item(pending);
             }
+            return;
+        }
+        let waits = self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH) || m.kind == Kind::Comma);
+        if !pending.words.is_empty() && pending.strong && !pending.only_request && !waits {
+            // A word that only a description has: "a beer".
+            self.strange_item(pending);
             return;
         }
         if pending.mods.is_empty() && pending.size.is_none() {
@@ -1202,6 +1327,7 @@ impl<'a> Builder<'a> {
             general: Vec::new(),
             partial: false,
             fresh: true,
+            pure: false,
         };
         self.op = None;
         self.with = false;
@@ -1239,6 +1365,9 @@ impl<'a> Builder<'a> {
     fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
         for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
             if m.is_food() {
+                if m.options.first().is_some_and(|h| h.whole) && !m.items.first().is_some_and(|h| h.whole) {
+                    return None;
+                }
                 let ids: Vec<u16> =
                     m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
@@ -1327,7 +1456,7 @@ impl<'a> Builder<'a> {
         let mut any = false;
         for m in self.mentions.iter().skip(from).take(LOOK_AHEAD) {
             if m.is_food() {
-                if m.options.is_empty() {
+                if m.options.is_empty() || (!m.items.is_empty() && !m.options[0].whole) {
                     return false;
                 }
                 any = true;
@@ -1456,6 +1585,7 @@ impl<'a> Builder<'a> {
                 general: Vec::new(),
                 partial: false,
                 fresh: true,
+                pure: false,
             });
         }
         let menu = self.lexicon.menu();

@@ -35,9 +35,13 @@ impl Validate for Config {
     fn validate(&self, _: &Settings) -> Result<(), String> {
         let thresholds = self.thresholds(Thresholds::default());
         let within = |score: f32| (0.0..=1.0).contains(&score);
-        match within(thresholds.accept) && within(thresholds.review) && thresholds.review <= thresholds.accept {
+        match within(thresholds.accept) && within(thresholds.review) && thresholds.review <= thresholds.accept
+        {
             true => Ok(()),
-            false => Err("menu_validator.review and menu_validator.accept lie between 0 and 1, review below accept".to_owned()),
+            false => Err(
+                "menu_validator.review and menu_validator.accept lie between 0 and 1, review below accept"
+                    .to_owned(),
+            ),
         }
     }
 }
