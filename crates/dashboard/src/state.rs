@@ -14,7 +14,7 @@ use runtime::Bus;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use crate::simulation::{Simulation, Simulated};
+use crate::simulation::{Simulated, Simulation};
 
 /// How long replicas have to answer.
 const ANSWER: Duration = Duration::from_millis(400);
@@ -190,7 +190,9 @@ impl Watch {
                 state.outcomes.insert("open".to_owned(), counts.to_relay + counts.on_the_line);
                 state.order_total_cents = *cents;
             }
-            (Err(error), _) | (_, Err(error)) => state.trouble = Some(format!("The page cannot ask the database: {error}")),
+            (Err(error), _) | (_, Err(error)) => {
+                state.trouble = Some(format!("The page cannot ask the database: {error}"))
+            }
         }
         if !self.bus.is_connected() {
             state.trouble = Some("The bus cannot be reached: nothing moves until it is back.".to_owned());
@@ -229,7 +231,8 @@ impl Watch {
     }
 
     async fn ask<T: for<'a> Deserialize<'a>>(&self, subject: String, question: &'static str) -> Option<T> {
-        let answer = self.bus.client().request(subject, Bytes::from_static(question.as_bytes())).await.ok()?;
+        let answer =
+            self.bus.client().request(subject, Bytes::from_static(question.as_bytes())).await.ok()?;
         serde_json::from_slice(&answer.payload).ok()
     }
 
@@ -239,7 +242,8 @@ impl Watch {
 
     async fn dead_letters(&self) -> Option<DeadLetters> {
         let question = r#"{"subjects_filter":"greenbite-dlq.>"}"#;
-        let info: StreamInfo = self.ask(format!("$JS.API.STREAM.INFO.{DEAD_LETTER_STREAM}"), question).await?;
+        let info: StreamInfo =
+            self.ask(format!("$JS.API.STREAM.INFO.{DEAD_LETTER_STREAM}"), question).await?;
         let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
         for (subject, count) in info.state.subjects {
             let mut tokens = subject.split('.').skip(1).map(str::to_owned);

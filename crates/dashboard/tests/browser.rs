@@ -46,7 +46,10 @@ impl World {
         let environment = [
             ("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{page}")),
             ("GREENBITE_DASHBOARD__TOKEN", TOKEN.to_owned()),
-            ("GREENBITE_DASHBOARD__DATASET", testkit::repository().join("data/messages.csv").display().to_string()),
+            (
+                "GREENBITE_DASHBOARD__DATASET",
+                testkit::repository().join("data/messages.csv").display().to_string(),
+            ),
             ("GREENBITE_LINE__ACK_WAIT_MS", "5000".to_owned()),
             ("GREENBITE_LANES__DEADLINE_MS", "4000".to_owned()),
         ];
@@ -61,7 +64,8 @@ impl World {
         let driver = free_port()?;
         let mut command = Command::new(find_program("chromedriver", "chromium-driver")?);
         command.arg(format!("--port={driver}"));
-        let mut process = Process::spawn("chromedriver", command, &home.path().join("driver.log"), Signal::SIGTERM)?;
+        let mut process =
+            Process::spawn("chromedriver", command, &home.path().join("driver.log"), Signal::SIGTERM)?;
         process
             .ready(Duration::from_secs(30), || async move {
                 tokio::net::TcpStream::connect(("127.0.0.1", driver)).await.is_ok()
@@ -71,7 +75,8 @@ impl World {
     }
 
     async fn browser(&self, width: u32, height: u32) -> anyhow::Result<Client> {
-        let binary = find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
+        let binary =
+            find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
         let profile = self.home.path().join(format!("profile-{}", free_port()?));
         let capabilities = json!({
             "goog:chromeOptions": {
@@ -113,7 +118,10 @@ impl World {
         ]);
         command.args(more);
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        String::from_utf8(output.stdout)?.trim().parse().context(String::from_utf8_lossy(&output.stderr).into_owned())
+        String::from_utf8(output.stdout)?
+            .trim()
+            .parse()
+            .context(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
@@ -128,7 +136,10 @@ where
         let result = test(world, client.clone()).await;
         if let Err(error) = &result {
             let text = client.execute("return document.body.innerText", vec![]).await;
-            eprintln!("{error:#}\nthe page shows: {text:?}\ndashboard's log: {}", world.line.log(Service::Dashboard, 0));
+            eprintln!(
+                "{error:#}\nthe page shows: {text:?}\ndashboard's log: {}",
+                world.line.log(Service::Dashboard, 0)
+            );
         }
         let _ = client.close().await;
         result.unwrap();
@@ -168,16 +179,21 @@ async fn send(client: &Client, text: &str) -> anyhow::Result<i64> {
 fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
     in_a_browser("/teach", async |world, client| {
         let id = send(&client, "Two Classic Cheeseburgers and a Lemonade please").await?;
-        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')").await?;
+        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')")
+            .await?;
         let stations = client
-            .execute("return [...document.querySelectorAll('.step h2')].map(h => h.firstChild.textContent)", vec![])
+            .execute(
+                "return [...document.querySelectorAll('.step h2')].map(h => h.firstChild.textContent)",
+                vec![],
+            )
             .await?;
         let stations: Vec<String> = serde_json::from_value(stations)?;
         ensure!(
             stations == ["ingest", "classifier", "extractor", "menu-validator", "registrar", "notifier"],
             "{stations:?}"
         );
-        until(&client, "the reasons are shown", "document.querySelectorAll('.step .reason').length >= 5").await?;
+        until(&client, "the reasons are shown", "document.querySelectorAll('.step .reason').length >= 5")
+            .await?;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
         Ok(())
     });
@@ -186,10 +202,23 @@ fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
 #[test]
 fn the_line_shows_every_station_and_counts_what_happened() {
     in_a_browser("/", async |world, client| {
-        world.line.send(&["One Lemonade please", "When do you close today?", "Thanks, that was great!"]).await?;
-        until(&client, "all six stations are up", "document.querySelectorAll('.station[data-state=up]').length == 6").await?;
+        world
+            .line
+            .send(&["One Lemonade please", "When do you close today?", "Thanks, that was great!"])
+            .await?;
+        until(
+            &client,
+            "all six stations are up",
+            "document.querySelectorAll('.station[data-state=up]').length == 6",
+        )
+        .await?;
         until(&client, "events are listed", "document.querySelectorAll('.log li').length > 5").await?;
-        until(&client, "orders are counted", "Number(document.querySelector('.outcome.order dd').textContent) > 0").await?;
+        until(
+            &client,
+            "orders are counted",
+            "Number(document.querySelector('.outcome.order dd').textContent) > 0",
+        )
+        .await?;
         until(&client, "charts are drawn", "document.querySelectorAll('.chart canvas').length == 2").await
     });
 }
@@ -197,15 +226,19 @@ fn the_line_shows_every_station_and_counts_what_happened() {
 #[test]
 fn script_in_a_customers_message_is_shown_as_text() {
     in_a_browser("/teach", async |_, client| {
-        let words = "<script>window.broken = true</script><img src=x onerror=\"window.broken = true\"> two Lemonades";
+        let words =
+            "<script>window.broken = true</script><img src=x onerror=\"window.broken = true\"> two Lemonades";
         send(&client, words).await?;
         until(&client, "the words are shown", "document.querySelector('blockquote.words')").await?;
-        let shown = client.execute("return document.querySelector('blockquote.words').textContent", vec![]).await?;
+        let shown =
+            client.execute("return document.querySelector('blockquote.words').textContent", vec![]).await?;
         ensure!(shown == words, "{shown}");
         until(&client, "the journey is complete", "document.querySelector('.steps .discord')").await?;
         let broken = client.execute("return window.broken === true", vec![]).await?;
         ensure!(broken == false, "the customer's script ran");
-        let elements = client.execute("return document.querySelectorAll('main script, main img').length", vec![]).await?;
+        let elements = client
+            .execute("return document.querySelectorAll('main script, main img').length", vec![])
+            .await?;
         ensure!(elements == 0, "the customer's elements are in the page");
         Ok(())
     });
@@ -217,13 +250,28 @@ fn a_paused_station_shows_lag_and_drains_on_resume() {
         let _alone = ALONE.lock().await;
         let extractor = "li[data-station=extractor]";
         click(&client, &format!("{extractor} button")).await?;
-        until(&client, "it is paused", &format!("document.querySelector('{extractor} button').textContent == 'Resume'")).await?;
+        until(
+            &client,
+            "it is paused",
+            &format!("document.querySelector('{extractor} button').textContent == 'Resume'"),
+        )
+        .await?;
         // What was asked for before the pause has come by now.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let ids = world.line.send(&vec!["Three French Fries please"; 30]).await?;
-        until(&client, "lag grows", &format!("parseInt(document.querySelector('{extractor} .lag').textContent) >= 20")).await?;
+        until(
+            &client,
+            "lag grows",
+            &format!("parseInt(document.querySelector('{extractor} .lag').textContent) >= 20"),
+        )
+        .await?;
         click(&client, &format!("{extractor} button")).await?;
-        until(&client, "it drains", &format!("document.querySelector('{extractor} .lag').textContent.startsWith('0 waiting')")).await?;
+        until(
+            &client,
+            "it drains",
+            &format!("document.querySelector('{extractor} .lag').textContent.startsWith('0 waiting')"),
+        )
+        .await?;
         world.line.wait_until_settled(PATIENCE).await?;
         for id in ids {
             ensure!(world.line.outcome(id).await?.as_deref() == Some("order"), "message {id}");
@@ -237,7 +285,9 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     in_a_browser("/desk", async |world, client| {
         // More than anybody orders: a person has to look at it.
         let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
-        let ticket = format!("[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))");
+        let ticket = format!(
+            "[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))"
+        );
         until(&client, "the review is on the desk", &ticket).await?;
         client.execute(&format!("{ticket}.querySelector('input').value = 'Ana'"), vec![]).await?;
         client.execute(&format!("{ticket}.querySelector('button.primary').click()"), vec![]).await?;
@@ -269,9 +319,13 @@ fn a_mended_dead_letter_completes() {
         let rubbish = format!("{{\"message\":{{\"id\":{id},\"text\":7}}}}");
         bus.publish(format!("greenbite.classified.misc.{id}"), rubbish.into()).await?;
         bus.flush().await?;
-        until(&client, "the dead letter is listed", "document.querySelector('.dead-list li[data-sequence]')").await?;
+        until(&client, "the dead letter is listed", "document.querySelector('.dead-list li[data-sequence]')")
+            .await?;
         until(&client, "it is counted", "document.querySelector('#dead-count').textContent >= '1'").await?;
-        let row: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1").bind(id).fetch_one(world.line.pool()).await?;
+        let row: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1")
+            .bind(id)
+            .fetch_one(world.line.pool())
+            .await?;
         let mended = json!({
             "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": row.0 }, "language": "en", "trail": [],
         });
@@ -281,7 +335,8 @@ fn a_mended_dead_letter_completes() {
              [...card.querySelectorAll('button')].find(b => b.textContent == 'Replay as edited').click()",
             vec![json!(mended.to_string())],
         ).await?;
-        until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')").await?;
+        until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')")
+            .await?;
         // The message has its outcome already: the replayed event comes to nothing new.
         tokio::time::sleep(Duration::from_secs(2)).await;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
@@ -294,15 +349,28 @@ fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
     in_a_browser("/tap?subject=greenbite.registered.*.*", async |world, client| {
         tokio::time::sleep(Duration::from_millis(500)).await;
         world.line.send(&["One Lemonade please", "Are you open on Sundays?"]).await?;
-        until(&client, "events are shown", "document.querySelectorAll('.tap-list .subject').length >= 2").await?;
-        let subjects = client.execute("return [...document.querySelectorAll('.tap-list .subject')].map(s => s.textContent)", vec![]).await?;
+        until(&client, "events are shown", "document.querySelectorAll('.tap-list .subject').length >= 2")
+            .await?;
+        let subjects = client
+            .execute(
+                "return [...document.querySelectorAll('.tap-list .subject')].map(s => s.textContent)",
+                vec![],
+            )
+            .await?;
         let subjects: Vec<String> = serde_json::from_value(subjects)?;
         ensure!(subjects.iter().all(|subject| subject.starts_with("greenbite.registered.")), "{subjects:?}");
         click(&client, "button[aria-pressed]").await?;
-        let before = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        let before =
+            client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
         world.line.send(&["One Lemonade please"; 5]).await?;
-        until(&client, "it says what passed meanwhile", "/[1-9]\\d* passed meanwhile/.test(document.querySelector('main').textContent)").await?;
-        let after = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        until(
+            &client,
+            "it says what passed meanwhile",
+            "/[1-9]\\d* passed meanwhile/.test(document.querySelector('main').textContent)",
+        )
+        .await?;
+        let after =
+            client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
         ensure!(before == after);
         fill(&client, ".tap-form input[type=text]", "greenbite..x").await?;
         client.execute("document.querySelector('.tap-form').requestSubmit()", vec![]).await?;
@@ -320,7 +388,12 @@ fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
         click(&client, "#start").await?;
         until(&client, "it cannot be started twice", "document.querySelector('#start').disabled").await?;
         until(&client, "it can be started again", "!document.querySelector('#start').disabled").await?;
-        until(&client, "it says what it did", "document.querySelector('main').textContent.includes('25 sent')").await?;
+        until(
+            &client,
+            "it says what it did",
+            "document.querySelector('main').textContent.includes('25 sent')",
+        )
+        .await?;
         until(&client, "its log shows the newest", "(l => l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector('.teach .log, main .log'))").await
     });
 }
@@ -358,7 +431,8 @@ fn a_dropped_connection_resumes_without_a_gap() {
 fn without_the_token_and_from_other_sites_the_page_only_reads() {
     RUNTIME.block_on(async {
         let world = world().await;
-        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"] {
+        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"]
+        {
             assert_eq!(world.request("POST", path, "wrong", &[]).await.unwrap(), 401, "{path}");
         }
         let other = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
@@ -367,7 +441,9 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
         assert_eq!(world.request("GET", "/api/snapshot", "", &[]).await.unwrap(), 200);
         let client = world.browser(1200, 900).await.unwrap();
         client.goto(&format!("{}/teach", world.page)).await.unwrap();
-        let locked = until(&client, "it says so", "document.querySelector('#unlock').textContent == 'Read only'").await;
+        let locked =
+            until(&client, "it says so", "document.querySelector('#unlock').textContent == 'Read only'")
+                .await;
         let _ = client.close().await;
         locked.unwrap();
     });
@@ -386,7 +462,8 @@ fn a_hundred_messages_a_second_keep_the_page_responsive() {
             tick.tick().await;
             world.line.send(&["One Lemonade and two French Fries please"; 10]).await?;
         }
-        let tasks: Vec<f64> = serde_json::from_value(client.execute("return greenbite.longTasks", vec![]).await?)?;
+        let tasks: Vec<f64> =
+            serde_json::from_value(client.execute("return greenbite.longTasks", vec![]).await?)?;
         let after = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
         let longest = tasks.iter().copied().fold(0.0, f64::max);
         println!(
@@ -421,29 +498,61 @@ fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
     });
 }
 
-async fn fits(world: &World, client: &Client, width: u32, height: u32, id: i64, folder: Option<&str>) -> anyhow::Result<()> {
+async fn fits(
+    world: &World,
+    client: &Client,
+    width: u32,
+    height: u32,
+    id: i64,
+    folder: Option<&str>,
+) -> anyhow::Result<()> {
     let journey = format!("/messages/{id}");
-    let views = [("line", "/"), ("journey", journey.as_str()), ("desk", "/desk"), ("tap", "/tap"), ("dead-letters", "/dead-letters"), ("teach", "/teach")];
+    let views = [
+        ("line", "/"),
+        ("journey", journey.as_str()),
+        ("desk", "/desk"),
+        ("tap", "/tap"),
+        ("dead-letters", "/dead-letters"),
+        ("teach", "/teach"),
+    ];
     // A window has a frame and a smallest width; this sets what the page itself gets.
     client
-        .issue_cdp("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}))
+        .issue_cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
+        )
         .await?;
     for theme in ["dark", "light"] {
         for (name, path) in views {
             let separator = if path.contains('?') { '&' } else { '?' };
-            client.goto(&format!("{}{path}{separator}theme={theme}#token={}", world.page, TOKEN.replace(' ', "%20"))).await?;
+            client
+                .goto(&format!(
+                    "{}{path}{separator}theme={theme}#token={}",
+                    world.page,
+                    TOKEN.replace(' ', "%20")
+                ))
+                .await?;
             until(client, "the page is live", "window.greenbite && greenbite.live.connected").await?;
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             if name == "line" || name == "tap" {
-                world.line.send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"]).await?;
+                world
+                    .line
+                    .send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"])
+                    .await?;
                 tokio::time::sleep(Duration::from_millis(900)).await;
             }
             let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
-            ensure!(wide.as_u64().is_some_and(|wide| wide <= u64::from(width)), "{name} is {wide} wide on {width}");
+            ensure!(
+                wide.as_u64().is_some_and(|wide| wide <= u64::from(width)),
+                "{name} is {wide} wide on {width}"
+            );
             if let Some(folder) = folder {
                 let suffix = if width < 600 { "-phone" } else { "" };
                 std::fs::create_dir_all(folder)?;
-                std::fs::write(Path::new(folder).join(format!("{name}-{theme}{suffix}.png")), client.screenshot().await?)?;
+                std::fs::write(
+                    Path::new(folder).join(format!("{name}-{theme}{suffix}.png")),
+                    client.screenshot().await?,
+                )?;
             }
         }
     }
@@ -460,11 +569,7 @@ impl Cdp for Client {
         #[derive(Debug)]
         struct Execute(Value, String);
         impl fantoccini::wd::WebDriverCompatibleCommand for Execute {
-            fn endpoint(
-                &self,
-                base: &url::Url,
-                session: Option<&str>,
-            ) -> Result<url::Url, url::ParseError> {
+            fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
                 base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
             }
             fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
