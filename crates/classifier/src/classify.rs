@@ -328,7 +328,9 @@ impl Judge<'_> {
             return Sentence::Order(at);
         }
         // What is told after it, as a reason, takes nothing back.
-        let first = food.is_some_and(|food| counted && told.is_some_and(|told| food < told));
+        let first = food.is_some_and(|food| {
+            counted && !stated && told.is_some_and(|told| food < told && self.is_apart(food, told))
+        });
         if let Some(at) = told
             && !first
         {
@@ -338,7 +340,7 @@ impl Judge<'_> {
         if let Some(at) = food
             && !stated
             && (!story || counted)
-            && (strange.is_none() && !subject || counted || self.is_named(from, to))
+            && (strange.is_none() && !subject || polite && !subject || counted || self.is_named(from, to))
             && self.mostly_food(from, to)
         {
             return Sentence::Order(at);
@@ -364,6 +366,13 @@ impl Judge<'_> {
     fn says_something(&self, from: usize, to: usize, at: usize) -> bool {
         let mentions = &self.reading.mentions;
         (at > from && self.is_food(&mentions[at - 1])) || (at + 1 < to && self.is_food(&mentions[at + 1]))
+    }
+
+    /// Whether a comma or the like stands between two mentions, and the later one is no praise or complaint.
+    fn is_apart(&self, from: usize, to: usize) -> bool {
+        let mentions = &self.reading.mentions;
+        mentions[from..to].iter().any(|m| m.kind == TokenKind::Comma || m.is(Classes::SO))
+            && !mentions[to].is(Classes::PRAISE.or(Classes::COMPLAINT))
     }
 
     /// Whether something of the menu is called by its whole name.

@@ -140,6 +140,8 @@ struct Builder<'a> {
     dangling: bool,
     /// ALL IN CAPITALS.
     shouted: bool,
+    /// The last word that was taken for a name.
+    named: Option<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -170,6 +172,7 @@ impl<'a> Builder<'a> {
             cancelled: false,
             dangling: false,
             shouted: !reading.text.chars().any(char::is_lowercase),
+            named: None,
         }
     }
 
@@ -233,7 +236,7 @@ impl<'a> Builder<'a> {
             self.anded = false;
             return i + 1;
         }
-        if m.unknown || (m.described && m.classes == Classes::NONE) {
+        if m.unknown || (m.described && m.classes.only(Classes::TOPICS)) {
             if self.op.is_some() && self.op_used && !self.joined {
                 self.op = None;
             }
@@ -578,6 +581,7 @@ impl<'a> Builder<'a> {
                 .is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
             && !self.joined
             && !follows
+            && !(self.current.is_some_and(|c| self.lines[c].quantity > 1) && self.followed_by_modifier(i + 1))
         {
             return i + 1;
         }
@@ -744,6 +748,11 @@ impl<'a> Builder<'a> {
         if self.side_follows(i + 1) {
             lead += 0.8;
         }
+        // "the spicy one"
+        let one = self.mentions.get(i + 1).is_some_and(|m| m.is(Classes::PRONOUN) && m.number == Some(1));
+        if one && self.pending.strong && !self.phrase_follows(i + 2) {
+            lead += 1.5;
+        }
         if self.head_ahead(i) {
             lead -= 0.6;
         }
@@ -751,7 +760,9 @@ impl<'a> Builder<'a> {
             None if !self.head_ahead(i) => lead += 0.3,
             None => {}
             Some(current) => {
-                if self.same_category(current, item) {
+                if !item.whole && !counted {
+                    lead -= 0.5;
+                } else if self.same_category(current, item) {
                     lead += 0.3;
                 } else if self.with {
                     lead -= 0.4;
@@ -842,7 +853,11 @@ impl<'a> Builder<'a> {
                 self.op = None;
                 return;
             }
-            mods.extend(tail);
+            tail.into_iter()
+                .filter(|t| !mods.iter().any(|m| m.name == t.name && m.op == t.op))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|m| mods.push(m));
         }
         // "strawberry ice cream" is neither of the two.
         if let Some(current) = self.current
@@ -895,7 +910,7 @@ impl<'a> Builder<'a> {
             && !general
             && (count.is_none()
                 || !self.lines[current].counted
-                || self.lines[current].quantity >= draft.quantity)
+                || self.lines[current].quantity > draft.quantity)
             && self.lines[current].fresh
         {
             let whole = &self.lines[current];
@@ -977,6 +992,17 @@ impl<'a> Builder<'a> {
         {
             return;
         }
+        // "swiss cheese": the sort is told already, the word says what sort of thing it is.
+        if let Some(last) = i.checked_sub(1).map(|b| &self.mentions[b])
+            && last.end == m.first
+            && m.options.len() > 1
+            && m.options.iter().all(|h| !h.whole && h.last)
+            && let Some(before) = last.options.first()
+            && (before.whole || last.options.len() == 1)
+            && !self.tail.is_empty()
+        {
+            return;
+        }
         let op = self.op.unwrap_or(ModifierOp::Add);
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
         self.op_used = true;
@@ -1038,6 +1064,7 @@ impl<'a> Builder<'a> {
             return;
         }
         if self.is_name(i) {
+            self.named = Some(i);
             return;
         }
         if let (Some(current), true) = (self.current, self.op.is_some() || (self.with && !self.counted())) {
@@ -1090,9 +1117,32 @@ impl<'a> Builder<'a> {
         if self.counted() || !self.pending.mods.is_empty() {
             return false;
         }
-        let m = &self.mentions[i];
-        let after = self.mentions.get(i + 1);
+        if i > 0 && self.named == Some(i - 1) {
+            return true;
+        }
+        let run = self.mentions[i..].iter().take(4).take_while(|m| m.unknown).count();
+        let after = self.mentions.get(i + run);
         if after.is_some_and(|a| a.is(Classes::THIRD) && !a.is_food()) {
+            return true;
+        }
+        // "Thanks, Leo", "Name: Leo", "Hi, Leo here"
+        let closes = after.is_none_or(|a| matches!(a.kind, Kind::Stop));
+        let here =
+            after.is_some_and(|a| a.kind == Kind::Word && a.is(Classes::FILLER) && !a.is(Classes::PLEASE));
+        if i > 1
+            && self.mentions[i - 1].kind == Kind::Comma
+            && self.mentions[i - 2].is(Classes::FILLER.or(Classes::PLAIN).or(Classes::NOT_FOOD))
+            && !self.mentions[i - 2].is_food()
+            && ((closes && !self.lines.is_empty()) || (here && self.lines.is_empty()))
+        {
+            return true;
+        }
+        // A name in a line of its own below the order, or "Leo here" at its start.
+        if i > 0
+            && self.mentions[i - 1].kind == Kind::Stop
+            && ((here && self.lines.is_empty())
+                || (after.is_none() && !self.lines.is_empty() && self.is_capital(i)))
+        {
             return true;
         }
         let before = i.checked_sub(1).map(|b| &self.mentions[b]);
@@ -1115,18 +1165,18 @@ impl<'a> Builder<'a> {
         if greeted && self.pending.words.is_empty() {
             return true;
         }
-        let raw = self
-            .reading
-            .tokens
-            .get(m.first)
-            .and_then(|t| self.text.get(t.start..))
-            .and_then(|t| t.chars().next());
-        let capital = raw.is_some_and(char::is_uppercase) && !self.shouted;
+        let capital = self.is_capital(i);
         let introduces = after.is_some_and(|a| {
             a.is(Classes::REQUEST.or(Classes::SAME).or(Classes::ARTICLE).or(Classes::ALL_OF))
                 || a.number.is_some()
         });
         capital && introduces && !self.pending.strong
+    }
+
+    fn is_capital(&self, i: usize) -> bool {
+        let token = self.reading.tokens.get(self.mentions[i].first);
+        let first = token.and_then(|t| self.text.get(t.start..)).and_then(|t| t.chars().next());
+        first.is_some_and(char::is_uppercase) && !self.shouted
     }
 
     /// Whether the joiner before this stands behind something of the menu.
@@ -1138,7 +1188,7 @@ impl<'a> Builder<'a> {
             if m.kind == Kind::Comma || m.is(Classes::JOIN) {
                 continue;
             }
-            return m.is_food() || m.unknown;
+            return m.is_food() || (m.unknown && self.named != Some(at));
         }
         false
     }
@@ -1407,7 +1457,7 @@ impl<'a> Builder<'a> {
             if m.unknown {
                 return true;
             }
-            if m.described && m.classes == Classes::NONE {
+            if m.described && m.classes.only(Classes::TOPICS) {
                 return true;
             }
             if m.is(Classes::CONTAINER

@@ -32,6 +32,8 @@ pub struct Hit {
     pub whole: bool,
     /// The whole name itself.
     pub name: bool,
+    /// The name ends with it: "cheese" of "American Cheese".
+    pub last: bool,
 }
 
 /// What is known about a word of the menu.
@@ -496,13 +498,19 @@ impl Lexicon {
             for k in [Some(stems), other, accented].into_iter().flatten() {
                 for written in self.names.get(&k).into_iter().flatten() {
                     let score = if written.surface == surface { written.score } else { written.score * 0.98 };
-                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
+                    found(
+                        n + 1,
+                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
+                    );
                 }
             }
             if skipped && !little {
                 for written in self.names.get(&bare).into_iter().flatten().filter(|w| w.bare) {
                     let score = written.score * 0.98;
-                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
+                    found(
+                        n + 1,
+                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
+                    );
                 }
             }
             if ![stems, ending, bare].iter().any(|k| self.name_beginnings.contains_key(k)) {

@@ -275,7 +275,7 @@ impl Lexicon {
             if all {
                 let score =
                     (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
-                mention.add(Hit { target: part.target, score, whole: false, name: false });
+                mention.add(Hit { target: part.target, score, whole: false, name: false, last: ends });
             }
         }
     }
