@@ -289,7 +289,9 @@ impl Judge<'_> {
             }
             subject |= m.is(Classes::SUBJECT) && requested.is_none();
             stated |= m.is(Classes::COPULA) && requested.is_none() && self.says_something(from, to, at);
-            if m.unknown {
+            // A word that only a description has may be a dish too.
+            let described = m.described && !m.is_food() && m.classes.only(Classes::TOPICS);
+            if m.unknown || described && self.is_introduced(from, at) {
                 let introduced = self.is_introduced(from, at);
                 if requested.is_some() && !judged && introduced {
                     judged = true;

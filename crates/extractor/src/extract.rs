@@ -100,6 +100,8 @@ struct Pending {
     container: bool,
     /// The words stand in a list behind an item.
     listed: bool,
+    /// What is wrong with it already.
+    doubt: Option<String>,
 }
 
 struct Builder<'a> {
@@ -360,8 +362,8 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::EXTRA) || m.is(Classes::LIGHT) {
-            self.op_used = false;
-            if self.op != Some(ModifierOp::Remove) || self.joined {
+            let over = std::mem::take(&mut self.op_used);
+            if self.op != Some(ModifierOp::Remove) || self.joined || over {
                 self.op = Some(if m.is(Classes::EXTRA) { ModifierOp::Extra } else { ModifierOp::Light });
             }
             self.joined = false;
@@ -410,7 +412,9 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::CONTAINER) {
-            if self.op.is_none() {
+            // "two pumps of ...": the count is the option's.
+            let measures = self.pending.count.is_some() && !self.pending.strong;
+            if self.op.is_none() && !measures {
                 if !self.pending.strong {
                     self.end_phrase(i);
                 }
@@ -432,6 +436,10 @@ impl<'a> Builder<'a> {
         }
         if m.is(Classes::SIZE) && !self.lexicon.has_sizes() && !m.is(Classes::FILLER) {
             self.size(i, None);
+            return i + 1;
+        }
+        if m.is(Classes::SIZE) && !m.is(Classes::FILLER.or(Classes::DECORATION)) {
+            self.pending.doubt = Some(format!("\"{}\" is none of the sizes", self.text_of(m.first, m.end)));
             return i + 1;
         }
         if m.is(Classes::COPULA) && self.pending.count.is_none() && !self.pending.words.is_empty() {
@@ -670,7 +678,11 @@ impl<'a> Builder<'a> {
                 self.lines.push(part);
                 self.current = Some(self.lines.len() - 1);
             }
-            Some(base) if self.lines[base].quantity == count && self.lines[base].counted && count > 0 => {
+            Some(base)
+                if self.lines[base].quantity == count
+                    && self.lines[base].counted
+                    && self.lines.iter().skip(base + 1).any(|line| line.split) =>
+            {
                 self.lines[base].split = true;
                 self.current = Some(base);
             }
@@ -827,6 +839,7 @@ impl<'a> Builder<'a> {
             first = first.min(word.first);
         }
         let pure = doubts.is_empty();
+        doubts.extend(self.pending.doubt.take());
         if m.guessed {
             doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -958,7 +971,7 @@ impl<'a> Builder<'a> {
         let clear = if best.whole {
             !second.whole || best.score - second.score > 0.005
         } else {
-            best.score - second.score > 0.2
+            best.score - second.score > 0.3
         };
         (!clear).then(|| {
             format!(
@@ -1485,11 +1498,8 @@ impl<'a> Builder<'a> {
             .take(3)
             .find(|m| !m.is(Classes::PRONOUN.or(Classes::CONTAINER)) || m.is_food())
             .is_some_and(|m| {
-                m.is(Classes::WITH
-                    .or(Classes::REMOVE)
-                    .or(Classes::EXTRA)
-                    .or(Classes::LIGHT)
-                    .or(Classes::ONTO))
+                m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT))
+                    || m.is(Classes::ONTO.or(Classes::ALL_OF))
                     || !m.options.is_empty()
             })
     }

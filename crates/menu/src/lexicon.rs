@@ -117,6 +117,20 @@ const LITTLE_WORDS: &[&str] = &[
     "au", "aux", "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
 ];
 
+/// Only words that hold a sentence together are corrected; a noun with a slip may be a dish.
+const STRUCTURE: Classes = Classes(
+    Classes::REQUEST.0
+        | Classes::PLEASE.0
+        | Classes::WITH.0
+        | Classes::REMOVE.0
+        | Classes::NUMBER.0
+        | Classes::JOIN.0
+        | Classes::EXTRA.0
+        | Classes::ARTICLE.0
+        | Classes::ASK.0
+        | Classes::QUESTION_START.0,
+);
+
 /// Shortest word that is corrected.
 const SHORTEST_CORRECTED: usize = 4;
 /// From here on two slips are forgiven.
@@ -606,7 +620,7 @@ impl Lexicon {
                     && (!same_length || is_swap(word, &token.text))
                     && word.as_bytes().first() == token.text.as_bytes().first()
                     && let Some(entry) = words.word(word)
-                    && !entry.classes.has(Classes::NOT_FOOD)
+                    && entry.classes.has(STRUCTURE)
                 {
                     return Some(entry);
                 }
