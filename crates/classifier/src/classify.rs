@@ -482,7 +482,10 @@ impl Judge<'_> {
         let (Some(a), Some(b)) = (mentions.get(first), mentions.get(last)) else { return "" };
         let tokens = &self.reading.tokens;
         match (tokens.get(a.first), tokens.get(b.end.saturating_sub(1))) {
-            (Some(a), Some(b)) => self.reading.text.get(a.start..b.end).unwrap_or_default(),
+            (Some(a), Some(b)) => {
+                let words = self.reading.text.get(a.start..b.end).unwrap_or_default();
+                words.char_indices().nth(100).map_or(words, |(end, _)| &words[..end])
+            }
             _ => "",
         }
     }

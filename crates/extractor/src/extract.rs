@@ -45,12 +45,16 @@ pub fn extract_within(text: &str, lexicon: &Lexicon, bounds: Bounds) -> Extracti
 /// Reads an order from a text that was read before.
 pub fn extract_from(reading: &Reading<'_>, lexicon: &Lexicon, bounds: Bounds) -> Extraction {
     let mut builder = Builder::new(reading, lexicon);
-    builder.run();
+    builder.run(bounds.lines);
     builder.finish(bounds)
 }
 
 /// How far a look ahead goes; keeps the cost linear.
 const LOOK_AHEAD: usize = 14;
+/// More wishes about one line are nobody's.
+const MOST_MODS: usize = 40;
+/// Longest quotation of a customer's words.
+const LONGEST_QUOTE: usize = 100;
 /// A part of a name below this is no name.
 const LEAST_PART: f32 = 0.2;
 
@@ -178,9 +182,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, most: usize) {
         let mut i = 0;
-        while i < self.mentions.len() {
+        // Beyond the bound a person reads it anyway.
+        while i < self.mentions.len() && self.lines.len() <= most {
             i = self.step(i).max(i + 1);
         }
         self.end_phrase(self.mentions.len());
@@ -223,7 +228,9 @@ impl<'a> Builder<'a> {
             Kind::Sign => return i + 1,
             Kind::Word | Kind::Number(_) => {}
         }
-        if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() {
+        // "both" counts nothing where no things follow it.
+        let both = m.is(Classes::ALL_OF) && self.current.is_some() && !self.phrase_follows(i + 1);
+        if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() && !both {
             let next = self.number(i);
             self.clause_start = false;
             return next;
@@ -1022,7 +1029,9 @@ impl<'a> Builder<'a> {
         if self.op != Some(ModifierOp::Remove) {
             self.op = None;
         }
-        self.tail.push(modifier.clone());
+        if self.tail.len() < MOST_MODS {
+            self.tail.push(modifier.clone());
+        }
         // "vegan cheese": what is before the option is not known.
         let words = std::mem::take(&mut self.pending.words);
         let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
@@ -1037,7 +1046,9 @@ impl<'a> Builder<'a> {
         if new_phrase {
             self.pending.words = words;
             self.pending.count = self.pending.count.filter(|_| true);
-            self.pending.mods.push(Mod { count: 1, ..modifier });
+            if self.pending.mods.len() < MOST_MODS {
+                self.pending.mods.push(Mod { count: 1, ..modifier });
+            }
             if let Some(doubt) = doubt
                 && !ahead
                 && let Some(current) = self.current
@@ -1120,6 +1131,9 @@ impl<'a> Builder<'a> {
         } else if self.lines[current].phrase.1 == m.first {
             // "coke zero": a word more than the name.
             self.lines[current].phrase.1 = m.end;
+            if self.lines[current].doubts.len() >= MOST_MODS {
+                return;
+            }
             let doubt = format!("\"{}\" is not on the menu", self.text_of(m.first, m.end));
             self.lines[current].doubts.push(doubt);
         }
@@ -1246,14 +1260,15 @@ impl<'a> Builder<'a> {
         let op = self.op.unwrap_or(ModifierOp::Add);
         let words = self.text_of(m.first, m.end);
         let line = &mut self.lines[current];
+        let full = line.mods.len() >= MOST_MODS;
         match line.mods.last_mut() {
             // "pickled radish": one thing in two words.
             Some(last) if last.option.is_none() && last.op == op && i > 0 && self.mentions[i - 1].unknown => {
-                last.name = format!("{} {words}", last.name);
-                if let Some(doubt) = line.doubts.last_mut() {
-                    *doubt = doubt.replacen('"', "", 0);
+                if last.name.len() < LONGEST_QUOTE {
+                    last.name = format!("{} {words}", last.name);
                 }
             }
+            _ if full => {}
             _ => {
                 line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
                 if op != ModifierOp::Remove {
@@ -1599,7 +1614,13 @@ impl<'a> Builder<'a> {
     fn text_of(&self, first: usize, end: usize) -> String {
         let tokens = &self.reading.tokens;
         match (tokens.get(first), end.checked_sub(1).and_then(|last| tokens.get(last))) {
-            (Some(a), Some(b)) => self.text.get(a.start..b.end).unwrap_or_default().to_owned(),
+            (Some(a), Some(b)) => {
+                let words = self.text.get(a.start..b.end).unwrap_or_default();
+                match words.char_indices().nth(LONGEST_QUOTE) {
+                    Some((end, _)) => format!("{}\u{2026}", &words[..end]),
+                    None => words.to_owned(),
+                }
+            }
             _ => String::new(),
         }
     }
@@ -1659,6 +1680,7 @@ impl<'a> Builder<'a> {
                 });
             }
             let mut doubts = draft.doubts.clone();
+            doubts.truncate(MOST_MODS);
             if draft.quantity > bounds.quantity {
                 doubts.push(format!(
                     "{} is more than the {} that nobody has to look at",
@@ -1704,6 +1726,9 @@ impl Draft {
     fn push(&mut self, modifier: Mod) {
         if let Some(known) = self.mods.iter_mut().find(|m| m.name == modifier.name && m.op == modifier.op) {
             known.count = known.count.max(modifier.count);
+            return;
+        }
+        if self.mods.len() >= MOST_MODS {
             return;
         }
         self.mods.push(modifier);

@@ -131,6 +131,8 @@ const STRUCTURE: Classes = Classes(
         | Classes::QUESTION_START.0,
 );
 
+/// Most words of a name.
+const LONGEST_NAME: usize = 14;
 /// Shortest word that is corrected.
 const SHORTEST_CORRECTED: usize = 4;
 /// From here on two slips are forgiven.
@@ -493,7 +495,7 @@ impl Lexicon {
         // Without "and" and the like, for names that have one elsewhere.
         let mut bare = key::EMPTY;
         let mut skipped = false;
-        for (n, token) in tokens[at..].iter().enumerate() {
+        for (n, token) in tokens[at..].iter().take(LONGEST_NAME).enumerate() {
             if !matches!(token.kind, Kind::Word | Kind::Number(_)) {
                 return;
             }
