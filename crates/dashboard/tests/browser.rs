@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use testkit::line::Options;
 use testkit::{Home, Line, Process, find_program, free_port, wait_until};
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{OnceCell, RwLock};
 
 const TOKEN: &str = "a token of this test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceCell<World> = OnceCell::const_new();
-/// Tests that pause, clear or restart something are alone.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// Tests share the line; those that pause, spoil, clear or restart something have it to themselves.
+static LINE: RwLock<()> = RwLock::const_new(());
 
 struct World {
     line: Line,
@@ -79,6 +79,7 @@ impl World {
             find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
         let profile = self.home.path().join(format!("profile-{}", free_port()?));
         let capabilities = json!({
+            "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
                 "binary": binary,
                 "args": [
@@ -125,25 +126,63 @@ impl World {
     }
 }
 
-/// Runs a test in the shared runtime and closes its browser whatever happens.
+/// Runs a test in the shared runtime, beside others.
 fn in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
 {
     RUNTIME.block_on(async {
-        let world = world().await;
-        let client = world.open(path).await.unwrap();
-        let result = test(world, client.clone()).await;
-        if let Err(error) = &result {
-            let text = client.execute("return document.body.innerText", vec![]).await;
-            eprintln!(
-                "{error:#}\nthe page shows: {text:?}\ndashboard's log: {}",
-                world.line.log(Service::Dashboard, 0)
-            );
-        }
-        let _ = client.close().await;
-        result.unwrap();
+        let _shared = LINE.read().await;
+        run_in_a_browser(path, test).await;
     });
+}
+
+/// Runs a test that nobody else may see the line during.
+fn alone_in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    RUNTIME.block_on(async {
+        let _alone = LINE.write().await;
+        run_in_a_browser(path, test).await;
+    });
+}
+
+/// Closes the browser whatever happens; a page that throws, or that its policy keeps from something, has failed.
+async fn run_in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let world = world().await;
+    let client = world.open(path).await.unwrap();
+    let mut result = test(world, client.clone()).await;
+    if let Err(error) = &result {
+        let text = client.execute("return document.body.innerText", vec![]).await;
+        eprintln!(
+            "{error:#}\nthe page shows: {text:?}\nthe dashboard's log: {}",
+            world.line.log(Service::Dashboard, 0)
+        );
+    }
+    let wrong = wrongs(&client).await;
+    if result.is_ok() {
+        result = wrong.and_then(|wrong| {
+            ensure!(wrong.is_empty(), "the browser complains: {wrong:#?}");
+            Ok(())
+        });
+    }
+    let _ = client.close().await;
+    result.unwrap();
+}
+
+/// What the browser's console holds against the page. That a server was away is no fault of the page.
+async fn wrongs(client: &Client) -> anyhow::Result<Vec<String>> {
+    let log = driver(client, "se/log", json!({ "type": "browser" })).await?;
+    let entries: Vec<Value> = serde_json::from_value(log)?;
+    Ok(entries
+        .into_iter()
+        .filter(|entry| entry["level"] == "SEVERE" && entry["source"] != "network")
+        .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+        .collect())
 }
 
 /// Waits until a script's result is true.
@@ -246,8 +285,7 @@ fn script_in_a_customers_message_is_shown_as_text() {
 
 #[test]
 fn a_paused_station_shows_lag_and_drains_on_resume() {
-    in_a_browser("/teach", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/teach", async |world, client| {
         let extractor = "li[data-station=extractor]";
         click(&client, &format!("{extractor} button")).await?;
         until(
@@ -309,36 +347,148 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     });
 }
 
+/// Puts a row into the database that the relay takes for published, and rubbish on the bus in its place.
+async fn spoil(world: &World, text: &str) -> anyhow::Result<i64> {
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO messages (source, text, published_at) VALUES ('test', $1, now()) RETURNING id",
+    )
+    .bind(text)
+    .fetch_one(world.line.pool())
+    .await?;
+    let bus = world.line.nats.client("provision").await?;
+    bus.publish(format!("greenbite.received.message.{id}"), format!("{{\"message\":{{\"id\":{id}}}").into())
+        .await?;
+    bus.flush().await?;
+    Ok(id)
+}
+
+fn card_of(id: i64) -> String {
+    format!(
+        "[...document.querySelectorAll('.dead-list > li')].find(l => l.querySelector('a[href=\"/messages/{id}\"]'))"
+    )
+}
+
+async fn press(client: &Client, card: &str, button: &str) -> anyhow::Result<()> {
+    let script =
+        format!("[...{card}.querySelectorAll('button')].find(b => b.textContent == '{button}').click()");
+    client.execute(&script, vec![]).await?;
+    Ok(())
+}
+
 #[test]
-fn a_mended_dead_letter_completes() {
-    in_a_browser("/dead-letters", async |world, client| {
-        let id = world.line.send(&["Two Lemonades please"]).await?[0];
-        world.line.wait_until_settled(PATIENCE).await?;
-        // Somebody publishes rubbish in the name of a message of which nobody has heard.
-        let bus = world.line.nats.client("provision").await?;
-        let rubbish = format!("{{\"message\":{{\"id\":{id},\"text\":7}}}}");
-        bus.publish(format!("greenbite.classified.misc.{id}"), rubbish.into()).await?;
-        bus.flush().await?;
-        until(&client, "the dead letter is listed", "document.querySelector('.dead-list li[data-sequence]')")
+fn a_replayed_dead_letter_completes() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let id = spoil(world, "Two Lemonades please").await?;
+        let card = card_of(id);
+        until(&client, "the dead letter is listed", &card).await?;
+        until(&client, "it is counted", "Number(document.querySelector('#dead-count').textContent) >= 1")
             .await?;
-        until(&client, "it is counted", "document.querySelector('#dead-count').textContent >= '1'").await?;
-        let row: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1")
-            .bind(id)
-            .fetch_one(world.line.pool())
+        until(&client, "it names its code", &format!("{card}.querySelector('h2 a').textContent == 'GB101'"))
             .await?;
+        press(&client, &card, "Replay").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        wait_until("the message is an order", PATIENCE, || async {
+            Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await
+    });
+}
+
+#[test]
+fn a_mended_dead_letter_completes_as_it_was_mended() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let id = spoil(world, "Two Lemonades please").await?;
+        let card = card_of(id);
+        until(&client, "the dead letter is listed", &card).await?;
         let mended = json!({
-            "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": row.0 }, "language": "en", "trail": [],
+            "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": "Three Lemonades please" },
         });
-        client.execute(
-            "const card = document.querySelector('.dead-list li[data-sequence]'); for (const d of card.querySelectorAll('details')) d.open = true; \
-             card.querySelector('textarea').value = arguments[0]; \
-             [...card.querySelectorAll('button')].find(b => b.textContent == 'Replay as edited').click()",
-            vec![json!(mended.to_string())],
-        ).await?;
+        client
+            .execute(
+                &format!(
+                    "const card = {card}; for (const d of card.querySelectorAll('details')) d.open = true; \
+                     card.querySelector('textarea').value = arguments[0]"
+                ),
+                vec![json!(mended.to_string())],
+            )
+            .await?;
+        press(&client, &card, "Replay as edited").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        wait_until("the message is an order", PATIENCE, || async {
+            Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await?;
+        let quantity: i32 = sqlx::query_scalar(
+            "SELECT quantity FROM order_items JOIN orders ON orders.id = order_id WHERE message_id = $1",
+        )
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+        ensure!(quantity == 3, "the order has {quantity}");
+        Ok(())
+    });
+}
+
+#[test]
+fn all_of_a_code_are_replayed_at_once_and_what_is_discarded_is_given_up() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let given_up = spoil(world, "One Lemonade please").await?;
+        let card = card_of(given_up);
+        until(&client, "the dead letter is listed", &card).await?;
+        client.execute("window.confirm = () => true", vec![]).await?;
+        press(&client, &card, "Discard").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        ensure!(world.line.outcome(given_up).await?.as_deref() == Some("discarded"));
+
+        let ids = [spoil(world, "Two Lemonades please").await?, spoil(world, "One Lemonade please").await?];
+        for id in ids {
+            until(&client, "the dead letter is listed", &card_of(id)).await?;
+        }
+        client
+            .execute(
+                "[...document.querySelectorAll('main button')].find(b => /^Replay all \\d+ of GB101$/.test(b.textContent)).click()",
+                vec![],
+            )
+            .await?;
         until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')")
             .await?;
-        // The message has its outcome already: the replayed event comes to nothing new.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        for id in ids {
+            wait_until("the message is an order", PATIENCE, || async {
+                Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_class_begins_anew_with_nothing_but_the_menu() {
+    alone_in_a_browser("/teach", async |world, client| {
+        world.line.send(&["One Lemonade please", "Are you open on Sundays?"]).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        client.execute("window.prompt = () => 'no'", vec![]).await?;
+        click(&client, "#clear").await?;
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(world.line.pool()).await?;
+        ensure!(kept >= 2, "it is cleared without the word");
+        client.execute("window.prompt = () => 'CLEAR'", vec![]).await?;
+        click(&client, "#clear").await?;
+        wait_until("all is gone", PATIENCE, || async {
+            let left: i64 = sqlx::query_scalar(
+                "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM orders) + (SELECT count(*) FROM enquiries)",
+            )
+            .fetch_one(world.line.pool())
+            .await?;
+            Ok((left == 0).then_some(()))
+        })
+        .await?;
+        let menu: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM menu_items").fetch_one(world.line.pool()).await?;
+        ensure!(menu > 0, "the menu is gone too");
+        // And the line goes on with new messages.
+        let id = send(&client, "Two Lemonades please").await?;
+        until(&client, "the new message is told of", "document.querySelector('.steps .discord')").await?;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
         Ok(())
     });
@@ -380,8 +530,7 @@ fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
 
 #[test]
 fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
-    in_a_browser("/teach", async |_, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/teach", async |_, client| {
         fill(&client, "#count", "25").await?;
         fill(&client, "#speed", "20").await?;
         until(&client, "it can be started", "!document.querySelector('#start').disabled").await?;
@@ -400,8 +549,7 @@ fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
 
 #[test]
 fn a_dropped_connection_resumes_without_a_gap() {
-    in_a_browser("/", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/", async |world, client| {
         until(&client, "it is connected", "greenbite.live.connected && greenbite.live.state").await?;
         world.line.send(&["One Lemonade please"; 3]).await?;
         world.line.wait_until_settled(PATIENCE).await?;
@@ -430,6 +578,7 @@ fn a_dropped_connection_resumes_without_a_gap() {
 #[test]
 fn without_the_token_and_from_other_sites_the_page_only_reads() {
     RUNTIME.block_on(async {
+        let _shared = LINE.read().await;
         let world = world().await;
         for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"]
         {
@@ -451,8 +600,7 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
 
 #[test]
 fn a_hundred_messages_a_second_keep_the_page_responsive() {
-    in_a_browser("/", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/", async |world, client| {
         until(&client, "it is connected", "greenbite.live.connected").await?;
         let heap = "return performance.memory.usedJSHeapSize / 1048576";
         let before = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
@@ -484,6 +632,7 @@ fn a_hundred_messages_a_second_keep_the_page_responsive() {
 #[test]
 fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
     RUNTIME.block_on(async {
+        let _alone = LINE.write().await;
         let world = world().await;
         let id = world.line.send(&["Hi! 2 large Classic Cheeseburgers without onions, an avocado salad and a mushroom pizza please"]).await.unwrap()[0];
         world.line.send(&["Do you have gluten free buns?", "You are the best!", "One Lemonade please", "35 Hamburgers please"]).await.unwrap();
@@ -516,12 +665,9 @@ async fn fits(
         ("teach", "/teach"),
     ];
     // A window has a frame and a smallest width; this sets what the page itself gets.
-    client
-        .issue_cdp(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
-        )
-        .await?;
+    let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
+    driver(client, "goog/cdp/execute", command).await?;
     for theme in ["dark", "light"] {
         for (name, path) in views {
             let separator = if path.contains('?') { '&' } else { '?' };
@@ -559,24 +705,18 @@ async fn fits(
     Ok(())
 }
 
-/// Chrome's own commands, over the driver.
-trait Cdp {
-    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()>;
-}
-
-impl Cdp for Client {
-    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()> {
-        #[derive(Debug)]
-        struct Execute(Value, String);
-        impl fantoccini::wd::WebDriverCompatibleCommand for Execute {
-            fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-                base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-            }
-            fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-                (http::Method::POST, Some(json!({"cmd": self.1, "params": self.0}).to_string()))
-            }
+/// A command of the browser's driver that the client library has no name for.
+async fn driver(client: &Client, path: &str, parameters: Value) -> anyhow::Result<Value> {
+    #[derive(Debug)]
+    struct Extra(String, Value);
+    impl fantoccini::wd::WebDriverCompatibleCommand for Extra {
+        fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+            base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
         }
-        self.issue_cmd(Execute(parameters, command.to_owned())).await?;
-        Ok(())
+
+        fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+            (http::Method::POST, Some(self.1.to_string()))
+        }
     }
+    Ok(client.issue_cmd(Extra(path.to_owned(), parameters)).await?)
 }

@@ -43,6 +43,19 @@ pub struct Arguments {
 /// How long the last messages may take to reach the kitchen.
 const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 
+/// How well the line understands the data set, from the repository's root.
+const EVAL: [&str; 9] = [
+    "eval",
+    "--menu",
+    "data/menu.csv",
+    "--options",
+    "data/options.csv",
+    "--messages",
+    "data/messages.csv",
+    "--labels",
+    "data/labels.jsonl",
+];
+
 /// Installs, builds, runs.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     install::ensure(&[install::NATS, install::MEMCACHED, install::POSTGRESQL])?;
@@ -113,8 +126,8 @@ async fn play(line: &Line, arguments: &Arguments) -> anyhow::Result<()> {
     println!();
     print_outcomes(line, &started).await?;
     println!("\nHow well the messages were understood, against data/labels.jsonl:\n");
-    run_greenbite(line, &["eval"]).await?;
-    println!("\nThe same again: {} eval", shown(&line.greenbite_command(&[])));
+    run_greenbite(line, &EVAL).await?;
+    println!("\nThe same again: {} {}", shown(&line.greenbite_command(&[])), EVAL.join(" "));
     print_what_next(line, arguments.keep).await
 }
 
