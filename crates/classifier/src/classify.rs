@@ -240,6 +240,8 @@ impl Judge<'_> {
                 continue;
             }
             if food_here {
+                // "hot dog, no mustard"
+                counted |= strange.is_some();
                 at_start = false;
                 continue;
             }
@@ -255,8 +257,14 @@ impl Judge<'_> {
             {
                 told = told.or(Some(at));
                 held = true;
+            } else if m.is(Classes::CANCEL_ALL) {
+                told = told.or(Some(at));
             } else if m.is(Classes::REQUEST) && (requested.is_none() || refused.is_some()) {
-                if !held && asked.is_none() {
+                // "for me" asks for nothing by itself.
+                let weak = m.is(Classes::FILLER.or(Classes::PLEASE));
+                if weak {
+                    polite = true;
+                } else if !held && asked.is_none() {
                     requested = Some(at);
                     refused = None;
                     judged = false;
@@ -280,8 +288,10 @@ impl Judge<'_> {
                 refused = Some(at);
             }
             subject |= m.is(Classes::SUBJECT) && requested.is_none();
-            stated |= m.is(Classes::COPULA) && requested.is_none();
-            if m.unknown {
+            stated |= m.is(Classes::COPULA) && requested.is_none() && self.says_something(from, to, at);
+            // A word that only a description has may be a dish too.
+            let described = m.described && !m.is_food() && m.classes.only(Classes::TOPICS);
+            if m.unknown || described && self.is_introduced(from, at) {
                 let introduced = self.is_introduced(from, at);
                 if requested.is_some() && !judged && introduced {
                     judged = true;
@@ -297,7 +307,8 @@ impl Judge<'_> {
                 .or(Classes::PLEASE)
                 .or(Classes::ALL_OF)
                 .or(Classes::CORRECT);
-            if !m.is(passing) || m.is(Classes::SUBJECT) {
+            let addressed = m.unknown && at > from && mentions[at - 1].is(Classes::FILLER);
+            if (!m.is(passing) && !addressed) || m.is(Classes::SUBJECT) {
                 at_start = false;
             }
         }
@@ -318,13 +329,20 @@ impl Judge<'_> {
         {
             return Sentence::Order(at);
         }
-        if let Some(at) = told {
+        // What is told after it, as a reason, takes nothing back.
+        let first = food.is_some_and(|food| {
+            counted && !stated && told.is_some_and(|told| food < told && self.is_apart(food, told))
+        });
+        if let Some(at) = told
+            && !first
+        {
             return Sentence::Told(at);
         }
         // Without a request: little else than food, and nothing said about it.
         if let Some(at) = food
             && !stated
             && (!story || counted)
+            && (strange.is_none() && !subject || polite && !subject || counted || self.is_named(from, to))
             && self.mostly_food(from, to)
         {
             return Sentence::Order(at);
@@ -344,6 +362,24 @@ impl Judge<'_> {
             None if food.is_some() || story || stated => Sentence::Told(from),
             None => Sentence::Nothing,
         }
+    }
+
+    /// "the burger is ...", "... is called Cola"
+    fn says_something(&self, from: usize, to: usize, at: usize) -> bool {
+        let mentions = &self.reading.mentions;
+        (at > from && self.is_food(&mentions[at - 1])) || (at + 1 < to && self.is_food(&mentions[at + 1]))
+    }
+
+    /// Whether a comma or the like stands between two mentions, and the later one is no praise or complaint.
+    fn is_apart(&self, from: usize, to: usize) -> bool {
+        let mentions = &self.reading.mentions;
+        mentions[from..to].iter().any(|m| m.kind == TokenKind::Comma || m.is(Classes::SO))
+            && !mentions[to].is(Classes::PRAISE.or(Classes::COMPLAINT))
+    }
+
+    /// Whether something of the menu is called by its whole name.
+    fn is_named(&self, from: usize, to: usize) -> bool {
+        self.reading.mentions[from..to].iter().any(|m| m.items.first().is_some_and(|h| h.whole))
     }
 
     /// "no onions": says what is not wanted.
@@ -446,7 +482,10 @@ impl Judge<'_> {
         let (Some(a), Some(b)) = (mentions.get(first), mentions.get(last)) else { return "" };
         let tokens = &self.reading.tokens;
         match (tokens.get(a.first), tokens.get(b.end.saturating_sub(1))) {
-            (Some(a), Some(b)) => self.reading.text.get(a.start..b.end).unwrap_or_default(),
+            (Some(a), Some(b)) => {
+                let words = self.reading.text.get(a.start..b.end).unwrap_or_default();
+                words.char_indices().nth(100).map_or(words, |(end, _)| &words[..end])
+            }
             _ => "",
         }
     }

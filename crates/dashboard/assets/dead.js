@@ -72,7 +72,13 @@ export function render(view, { signal }) {
   }
 
   refresh();
-  on('state', refresh, signal);
+  // The counts say when the list is another one; nobody asks for it before.
+  let known = '';
+  on('state', (state) => {
+    const now = JSON.stringify(state.dead_letters);
+    if (now !== known) refresh();
+    known = now;
+  }, signal);
 }
 
 function group(letters) {

@@ -11,12 +11,12 @@ export function render(view, { signal }) {
   const orders = el('div', { class: 'tickets' });
   const reviews = el('div', { class: 'tickets' });
   const enquiries = el('div', { class: 'tickets' });
-  const total = el('p', { class: 'lead' });
+  const total = el('span', { class: 'lead' });
   view.append(
     head('Order desk', 'What the kitchen cooks, what waits for you, what wants an answer.'),
     el('div', { class: 'desk-columns' },
       el('section', { 'aria-label': 'Reviews' }, el('h2', {}, 'For you to decide'), reviews),
-      el('section', { 'aria-label': 'Orders' }, el('h2', {}, 'Orders'), total, orders),
+      el('section', { 'aria-label': 'Orders' }, el('h2', { class: 'line-head' }, 'Orders', total), orders),
       el('section', { 'aria-label': 'Enquiries' }, el('h2', {}, 'Enquiries'), enquiries)),
     el('div', { class: 'commands' },
       command("nats sub 'greenbite.registered.>'"),
@@ -59,11 +59,17 @@ export function render(view, { signal }) {
 
 function lines(list) {
   return el('ul', { class: 'lines' }, list.map((line) => el('li', {},
-    el('strong', {}, `${line.quantity} × ${line.item ?? line.phrase}`),
-    line.size ? el('span', { class: 'size' }, ` ${line.size}`) : null,
-    line.modifiers?.length ? el('div', { class: 'mods' }, line.modifiers.map((modifier) =>
-      el('span', { class: `mod ${modifier.op}` }, `${{ add: '+', remove: 'no', extra: 'extra', light: 'light' }[modifier.op]} ${modifier.name}`))) : null,
-    line.total_cents !== undefined ? el('span', { class: 'price' }, money(line.total_cents)) : null)));
+    el('div', { class: 'line-head' },
+      el('span', {}, el('strong', {}, `${line.quantity} × ${line.item}`), line.size ? ` ${line.size}` : ''),
+      el('span', { class: 'price' }, money(line.total_cents))),
+    wishes(line.modifiers))));
+}
+
+const OPS = { add: '+', remove: 'no', extra: 'extra', light: 'light' };
+
+function wishes(modifiers) {
+  if (!modifiers?.length) return null;
+  return el('div', { class: 'mods' }, modifiers.map((modifier) => el('span', { class: `mod ${modifier.op}` }, `${OPS[modifier.op]} ${modifier.name}`)));
 }
 
 function footer(item) {
@@ -98,9 +104,9 @@ function reviewTicket(review, refresh) {
       el('option', { value: '' }, 'leave this line out'));
     choices.push(() => ({ line: index, slug: select.value || null }));
     return el('li', {},
-      el('div', {}, el('strong', {}, `${line.quantity} × “${line.phrase}”`), ' ', chip(line.verdict)),
+      el('div', { class: 'line-head' }, el('strong', {}, `${line.quantity} × “${line.phrase}”`), chip(line.verdict)),
       el('div', { class: 'dim' }, line.reason),
-      line.modifiers?.length ? el('div', { class: 'mods' }, line.modifiers.map((modifier) => el('span', { class: `mod ${modifier.op}` }, `${modifier.op} ${modifier.name}`))) : null,
+      wishes(line.modifiers),
       select);
   });
   const settle = async (decision) => {
@@ -128,7 +134,7 @@ function reviewTicket(review, refresh) {
     el('p', { class: 'words' }, review.text),
     el('p', { class: 'reason' }, review.reason),
     el('ul', { class: 'lines' }, rows),
-    el('div', { class: 'row' }, who,
+    el('div', { class: 'row decide' }, who,
       el('button', { type: 'button', class: 'primary', onclick: () => settle('accept') }, 'To the kitchen'),
       el('button', { type: 'button', class: 'danger', onclick: () => settle('refuse') }, 'Refuse')),
     footer(review));

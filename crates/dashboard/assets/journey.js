@@ -157,18 +157,20 @@ function stepCard(step, before) {
   const lines = step.body.lines ?? step.body.registration?.lines;
   const candidates = (lines ?? []).filter((line) => line.candidates?.length);
   return el('li', { class: 'panel step' },
-    el('h2', {}, step.station, ' → ', chip(step.topic.split('.')[1])),
-    step.reason ? el('p', { class: 'reason' }, step.reason) : null,
-    el('p', { class: 'meta' },
-      clock(step.stored_at),
-      step.decided_by ? ` · decided by ${step.decided_by}` : '',
-      step.score !== null && step.score !== undefined ? ` · score ${score(step.score)}` : '',
-      step.attempt ? ` · try ${step.attempt}` : '',
-      step.menu_version ? ` · menu ${step.menu_version.slice(0, 8)}` : ''),
-    candidates.length ? weighed(candidates) : null,
-    step.body.delivery ? preview(step.body.delivery.payload) : null,
+    el('div', { class: 'step-said' },
+      el('h2', {}, step.station, ' → ', chip(step.topic.split('.')[1])),
+      step.reason ? el('p', { class: 'reason' }, step.reason) : null,
+      el('p', { class: 'meta' },
+        clock(step.stored_at),
+        step.decided_by ? ` · decided by ${step.decided_by}` : '',
+        step.score !== null && step.score !== undefined ? ` · score ${score(step.score)}` : '',
+        step.attempt ? ` · try ${step.attempt}` : '',
+        step.menu_version ? ` · menu ${step.menu_version.slice(0, 8)}` : ''),
+      candidates.length ? weighed(candidates) : null,
+      step.body.delivery ? preview(step.body.delivery.payload) : null),
+    el('div', { class: 'step-added' }, el('h3', {}, before ? 'What it added' : 'What came in'), tree(added(step, before))),
     el('details', { dataset: { key: step.topic } },
-      el('summary', {}, 'What came in, what went out'),
+      el('summary', {}, 'Input and output side by side'),
       el('div', { class: 'columns' },
         el('div', {}, el('h3', {}, before ? before.topic : 'the row'), before ? tree(before.body) : empty('A row of the table messages.')),
         el('div', {}, el('h3', {}, step.topic), tree(step.body, before?.body)))),
@@ -177,14 +179,26 @@ function stepCard(step, before) {
       command(`nats stream get GREENBITE ${step.seq}`)));
 }
 
+/** What of the event is new or otherwise than in the one before, beside the message and the trail. */
+function added(step, before) {
+  const fresh = Object.entries(step.body).filter(([key, value]) =>
+    !['message', 'trail'].includes(key) && JSON.stringify(value) !== JSON.stringify(before?.body[key]));
+  return fresh.length ? Object.fromEntries(fresh) : { message: step.body.message };
+}
+
 function weighed(lines) {
   return el('table', { class: 'list weighed' },
     el('caption', {}, 'What the validator weighed'),
-    el('thead', {}, el('tr', {}, ['The customer’s words', 'Candidate', 'Score', 'Price', 'Verdict'].map((title) => el('th', { scope: 'col' }, title)))),
-    el('tbody', {}, lines.flatMap((line) => line.candidates.map((candidate, index) => el('tr', {},
-      el('td', {}, index ? '' : `${line.quantity} × ${line.phrase}`),
-      el('td', {}, el('strong', {}, candidate.name), el('div', { class: 'dim' }, candidate.description)),
-      el('td', { class: 'number' }, score(candidate.score)),
-      el('td', { class: 'number' }, money(candidate.price_cents)),
-      el('td', {}, index ? '' : [chip(line.verdict), el('div', { class: 'dim' }, line.reason)]))))));
+    el('thead', {}, el('tr', {}, ['Candidate', 'Score', 'Price'].map((title, index) => el('th', { scope: 'col', class: index ? 'number' : '' }, title)))),
+    lines.map((line) => el('tbody', {},
+      el('tr', {}, el('th', { scope: 'rowgroup', colspan: '3', class: 'wish' },
+        `${line.quantity} × “${line.phrase}” `, chip(line.verdict), el('div', { class: 'dim' }, line.reason))),
+      line.candidates.map((candidate) => {
+        const bar = el('span', { class: 'bar-fill' });
+        bar.style.width = `${Math.round(candidate.score * 100)}%`;
+        return el('tr', {},
+          el('td', {}, el('strong', {}, candidate.name), el('div', { class: 'dim' }, candidate.description)),
+          el('td', { class: 'number' }, score(candidate.score), el('span', { class: 'score-bar', 'aria-hidden': 'true' }, bar)),
+          el('td', { class: 'number' }, money(candidate.price_cents)));
+      }))));
 }

@@ -7,38 +7,124 @@ import * as charts from './charts.js';
 
 export const name = 'line';
 
-// Places in per cent of the drawing, for a wide and for a tall page.
 const STATIONS = {
-  ingest: { title: 'ingest', says: 'takes messages in', wide: [8, 30], tall: [50, 6] },
-  classifier: { title: 'classifier', says: 'order, enquiry or neither', wide: [26, 30], tall: [50, 21] },
-  extractor: { title: 'extractor', says: 'items and quantities', wide: [44, 30], tall: [36, 39] },
-  'menu-validator': { title: 'menu-validator', says: 'every item against the menu', wide: [62, 30], tall: [36, 57] },
-  registrar: { title: 'registrar', says: 'into the database', wide: [80, 58], tall: [50, 76] },
-  notifier: { title: 'notifier', says: 'tells the kitchen', wide: [93.5, 58], tall: [50, 93] },
+  ingest: { title: 'ingest', says: 'takes messages in' },
+  classifier: { title: 'classifier', says: 'order, enquiry or neither' },
+  extractor: { title: 'extractor', says: 'items and quantities' },
+  'menu-validator': { title: 'menu-validator', says: 'every item against the menu' },
+  registrar: { title: 'registrar', says: 'into the database' },
+  notifier: { title: 'notifier', says: 'tells the kitchen' },
 };
 
-// Each edge is one subject. `bend`: how far the curve leaves the straight line, wide and tall.
+// Each edge is one subject; its lane is its place among those that run side by side.
 const EDGES = [
   { topic: 'received.message', from: 'ingest', to: 'classifier', kind: 'flow' },
   { topic: 'classified.order', from: 'classifier', to: 'extractor', kind: 'order' },
   { topic: 'extracted.order', from: 'extractor', to: 'menu-validator', kind: 'order' },
-  { topic: 'validated.accepted', from: 'menu-validator', to: 'registrar', kind: 'order', via: { wide: [78, 26], tall: [22, 67] } },
-  { topic: 'validated.review', from: 'menu-validator', to: 'registrar', kind: 'review', via: { wide: [72, 46], tall: [36, 67] } },
-  { topic: 'validated.rejected', from: 'menu-validator', to: 'registrar', kind: 'rejected', via: { wide: [62, 57], tall: [50, 66] } },
-  { topic: 'extracted.unclear', from: 'extractor', to: 'registrar', kind: 'enquiry', via: { wide: [44, 66], tall: [66, 55] } },
-  { topic: 'classified.enquiry', from: 'classifier', to: 'registrar', kind: 'enquiry', via: { wide: [26, 78], tall: [82, 48] } },
-  { topic: 'classified.misc', from: 'classifier', to: 'registrar', kind: 'misc', via: { wide: [24, 93], tall: [96, 48] } },
-  { topic: 'registered.order', from: 'registrar', to: 'notifier', kind: 'order', via: { wide: [87, 44], tall: [38, 85] } },
-  { topic: 'registered.review', from: 'registrar', to: 'notifier', kind: 'review', via: { wide: [87, 53], tall: [46, 85] } },
-  { topic: 'registered.enquiry', from: 'registrar', to: 'notifier', kind: 'enquiry', via: { wide: [87, 63], tall: [54, 85] } },
-  { topic: 'registered.misc', from: 'registrar', to: 'notifier', kind: 'misc', via: { wide: [87, 72], tall: [62, 85] } },
+  { topic: 'validated.accepted', from: 'menu-validator', to: 'registrar', kind: 'order' },
+  { topic: 'validated.review', from: 'menu-validator', to: 'registrar', kind: 'review', lane: 0 },
+  { topic: 'validated.rejected', from: 'menu-validator', to: 'registrar', kind: 'rejected', lane: 1 },
+  { topic: 'extracted.unclear', from: 'extractor', to: 'registrar', kind: 'enquiry', lane: 2 },
+  { topic: 'classified.enquiry', from: 'classifier', to: 'registrar', kind: 'enquiry', lane: 3 },
+  { topic: 'classified.misc', from: 'classifier', to: 'registrar', kind: 'misc', lane: 4 },
+  { topic: 'registered.order', from: 'registrar', to: 'notifier', kind: 'order', lane: 0 },
+  { topic: 'registered.review', from: 'registrar', to: 'notifier', kind: 'review', lane: 1 },
+  { topic: 'registered.enquiry', from: 'registrar', to: 'notifier', kind: 'enquiry', lane: 2 },
+  { topic: 'registered.misc', from: 'registrar', to: 'notifier', kind: 'misc', lane: 3 },
 ];
 
 const LABELS = {
   'classified.enquiry': 'enquiry', 'classified.misc': 'misc', 'extracted.unclear': 'unclear',
   'validated.review': 'review', 'validated.rejected': 'rejected', 'validated.accepted': 'accepted',
-  'classified.order': 'order', 'extracted.order': 'order', 'received.message': 'message',
 };
+
+// Below this width the line runs down the page.
+const NARROW = 1080;
+// Distance between two lanes, and the radius of a turn.
+const LANE = 27;
+const TURN = 14;
+
+/** Where the cards are on a wide page: four in a row, registrar and notifier below on the right. */
+function placeWide(width, height) {
+  const card = Math.round(width * 0.13);
+  const at = {};
+  ['ingest', 'classifier', 'extractor', 'menu-validator'].forEach((id, index) => {
+    at[id] = { x: width * (0.014 + index * 0.172), y: 22, w: card, h: height(id) };
+  });
+  const high = Math.max(...Object.values(at).map((one) => one.h));
+  for (const one of Object.values(at)) one.h = high;
+  const below = 22 + high + 58;
+  const low = Math.max(height('registrar'), height('notifier'), 5 * LANE + 22);
+  at.registrar = { x: width * 0.685, y: below, w: card, h: low };
+  at.notifier = { x: width * 0.986 - card, y: below, w: card, h: low };
+  return { at, height: below + low + 24 };
+}
+
+/** Where the cards are on a narrow page: one below the other, the branches on their right. */
+function placeTall(width, height) {
+  const card = Math.min(232, width * 0.62);
+  const x = Math.max(12, (width - card - 130) / 2);
+  const at = {};
+  let y = 16;
+  for (const id of Object.keys(STATIONS)) {
+    at[id] = { x, y, w: card, h: height(id) };
+    y += at[id].h + (id === 'menu-validator' ? 64 : 40);
+  }
+  return { at, height: y - 40 + 16 };
+}
+
+const middle = (box) => [box.x + box.w / 2, box.y + box.h / 2];
+
+/** The corners of an edge, and where its label stands. Ends lie below the cards, which cover them. */
+function route(edge, at, tall) {
+  const from = at[edge.from];
+  const to = at[edge.to];
+  const [fx, fy] = middle(from);
+  const [tx, ty] = middle(to);
+  if (edge.from === 'registrar') {
+    if (tall) {
+      const x = fx + (edge.lane - 1.5) * from.w / 5;
+      return { points: [[x, fy], [x, ty]] };
+    }
+    const y = fy + (edge.lane - 1.5) * LANE;
+    return { points: [[fx, y], [tx, y]] };
+  }
+  if (edge.to !== 'registrar') return { points: [[fx, fy], [tx, ty]] };
+  if (tall && edge.from === 'menu-validator') {
+    const x = fx + ((edge.lane ?? -1)) * from.w * 0.31;
+    return { points: [[x, fy], [x, ty]], label: [x, (from.y + from.h + to.y) / 2] };
+  }
+  if (tall) {
+    // Out on the right, down, and in again; who leaves first runs outermost.
+    const lane = edge.lane - 2;
+    const x = from.x + from.w + 64 + lane * 20;
+    const out = from.y + from.h / 2 + (edge.lane === 3 ? -18 : 18) * (edge.from === 'classifier' ? 1 : 0);
+    const into = to.y + to.h / 2 + (lane - 1) * 22;
+    return { points: [[fx, out], [x, out], [x, into], [tx, into]], label: [from.x + from.w + 33, out] };
+  }
+  if (edge.lane === undefined) return { points: [[fx, fy], [tx, fy], [tx, ty]], label: [(from.x + from.w + tx) / 2, fy] };
+  const y = ty + (edge.lane - 2) * LANE;
+  const pair = { 'validated.review': 0.08, 'validated.rejected': -0.2, 'extracted.unclear': 0, 'classified.enquiry': 0.16, 'classified.misc': -0.16 };
+  const x = fx + pair[edge.topic] * from.w;
+  return { points: [[x, fy], [x, y], [tx, y]], label: [to.x - 42, y] };
+}
+
+/** A line through the points with rounded turns. */
+function rounded(points) {
+  let d = `M${points[0]}`;
+  for (let index = 1; index < points.length - 1; index++) {
+    const [before, corner, after] = points.slice(index - 1, index + 2);
+    const towards = (target) => {
+      const length = Math.hypot(target[0] - corner[0], target[1] - corner[1]);
+      const part = Math.min(TURN, length / 2) / (length || 1);
+      return [corner[0] + (target[0] - corner[0]) * part, corner[1] + (target[1] - corner[1]) * part];
+    };
+    d += `L${towards(before)}Q${corner} ${towards(after)}`;
+  }
+  return `${d}L${points[points.length - 1]}`;
+}
+
+const LEGEND = [['order', 'orders'], ['review', 'a person decides'], ['rejected', 'not on the menu'], ['enquiry', 'wants an answer'], ['misc', 'the rest']];
 
 const MOST_SPARKS = 60;
 
@@ -67,7 +153,7 @@ export function render(view, { signal }) {
     head('The line', 'Every dot is a customer’s message on its way to the kitchen.', outcomes),
     warning, drawing,
     el('div', { class: 'columns' },
-      el('section', { class: 'panel' },
+      el('section', { class: 'panel latest' },
         el('h2', {}, 'Latest events'), log, tapCommand),
       chartBox));
 
@@ -75,39 +161,42 @@ export function render(view, { signal }) {
   let tall = false;
 
   function draw() {
-    const { width, height } = drawing.getBoundingClientRect();
+    const width = drawing.clientWidth;
     if (!width) return;
-    tall = width < 760;
+    tall = width < NARROW;
     drawing.classList.toggle('tall', tall);
-    const at = ([x, y]) => [x * width / 100, y * height / 100];
+    const place = tall ? placeTall : placeWide;
+    // Widths first: a card's height follows from its width.
+    for (const [id, box] of Object.entries(place(width, () => 0).at)) cards.get(id).node.style.width = `${box.w}px`;
+    const { at, height } = place(width, (id) => cards.get(id).height());
+    drawing.style.height = `${height}px`;
+    for (const [id, box] of Object.entries(at)) {
+      const { style } = cards.get(id).node;
+      style.left = `${box.x}px`;
+      style.top = `${box.y}px`;
+      style.minHeight = tall ? '' : `${box.h}px`;
+    }
     edges.setAttribute('viewBox', `0 0 ${width} ${height}`);
     edges.replaceChildren();
     labels.replaceChildren();
+    if (!tall) labels.append(el('ul', { class: 'legend' }, LEGEND.map(([kind, text]) => el('li', { class: kind }, text))));
     paths.clear();
     for (const edge of EDGES) {
-      const shape = tall ? 'tall' : 'wide';
-      const from = at(STATIONS[edge.from][shape]);
-      const to = at(STATIONS[edge.to][shape]);
-      const via = edge.via ? at(edge.via[shape]) : [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
-      const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-      // The control point that leads a quadratic curve through `via`.
-      const bend = [2 * via[0] - (from[0] + to[0]) / 2, 2 * via[1] - (from[1] + to[1]) / 2];
-      path.setAttribute('d', `M${from} Q${bend} ${to}`);
-      path.setAttribute('class', `edge ${edge.kind}`);
-      edges.append(path);
-      paths.set(edge.topic, { path, length: path.getTotalLength(), kind: edge.kind });
-      const text = LABELS[edge.topic];
-      if (text && edge.via) {
-        const label = el('span', { class: `edge-label ${edge.kind}` }, text);
-        label.style.left = `${via[0]}px`;
-        label.style.top = `${via[1]}px`;
-        labels.append(label);
+      const { points, label } = route(edge, at, tall);
+      const lines = ['edge glow', 'edge'].map((name) => {
+        const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+        path.setAttribute('d', rounded(points));
+        path.setAttribute('class', `${name} ${edge.kind}`);
+        edges.append(path);
+        return path;
+      });
+      paths.set(edge.topic, { path: lines[1], length: lines[1].getTotalLength(), kind: edge.kind });
+      if (label) {
+        const node = el('span', { class: `edge-label ${edge.kind}` }, LABELS[edge.topic]);
+        node.style.left = `${label[0]}px`;
+        node.style.top = `${label[1]}px`;
+        labels.append(node);
       }
-    }
-    for (const [id, card] of cards) {
-      const [x, y] = at(STATIONS[id][tall ? 'tall' : 'wide']);
-      card.node.style.left = `${x}px`;
-      card.node.style.top = `${y}px`;
     }
     const scale = Math.min(devicePixelRatio || 1, 2);
     sparks.width = width * scale;
@@ -195,6 +284,7 @@ export function render(view, { signal }) {
   addEventListener('themechange', readColours, { signal });
   const observer = new ResizeObserver(draw);
   observer.observe(drawing);
+  for (const card of cards.values()) observer.observe(card.body);
   signal.addEventListener('abort', () => {
     observer.disconnect();
     cancelAnimationFrame(frame);
@@ -222,12 +312,17 @@ function stationCard(id, station) {
   const trouble = el('p', { class: 'trouble', hidden: true });
   const stateWord = el('span', { class: 'lamp' });
   const node = el('article', { class: 'station', dataset: { station: id }, 'aria-label': station.title },
-    el('h2', {}, stateWord, station.title),
-    el('p', { class: 'says' }, station.says),
-    el('dl', {}, replicas.node, lag.node, work.node, rate.node),
-    trouble);
+    el('div', { class: 'station-body' },
+      el('h2', {}, stateWord, station.title),
+      el('p', { class: 'says' }, station.says),
+      el('dl', {}, replicas.node, lag.node, work.node, rate.node),
+      trouble));
+  const body = node.firstElementChild;
   return {
     node,
+    body,
+    /** What the card needs, whatever it was given. */
+    height: () => body.offsetHeight + 22,
     update(now) {
       if (!now) return;
       fill(replicas.value, count(now.replicas));

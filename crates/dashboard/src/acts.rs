@@ -101,7 +101,11 @@ pub async fn settle(
         Settled::Now(decided) => {
             // The decision is safe now. Should the bus be away, it is sent again until it gets there.
             if let Err(error) = announce(&page, &review, decided).await {
-                tracing::warn!(message_id = id.0, "the decision is written and will be sent later: {}", error.1);
+                tracing::warn!(
+                    message_id = id.0,
+                    "the decision is written and will be sent later: {}",
+                    error.1
+                );
             }
             done()
         }
@@ -109,7 +113,9 @@ pub async fn settle(
             StatusCode::CONFLICT,
             format!("{} has decided already: {}.", decided.by, decided.decision.as_str()),
         )),
-        Settled::Unknown => Err(Trouble(StatusCode::NOT_FOUND, format!("There is no review of message {id}."))),
+        Settled::Unknown => {
+            Err(Trouble(StatusCode::NOT_FOUND, format!("There is no review of message {id}.")))
+        }
     }
 }
 
@@ -214,7 +220,9 @@ pub async fn send_decisions_again(page: &Page) {
     let before = Utc::now() - chrono::TimeDelta::seconds(15);
     let Ok(waiting) = page.store.decided_reviews(before).await else { return };
     for id in waiting {
-        let (Ok(Some(review)), Ok(Some(decided))) = (page.store.review(id).await, page.store.decision(id).await) else {
+        let (Ok(Some(review)), Ok(Some(decided))) =
+            (page.store.review(id).await, page.store.decision(id).await)
+        else {
             continue;
         };
         if let Err(error) = announce(page, &review, decided).await {
@@ -319,7 +327,13 @@ mod tests {
     use super::*;
 
     fn candidate(slug: &str, price_cents: i64) -> Candidate {
-        Candidate { slug: slug.into(), name: slug.to_uppercase(), description: String::new(), price_cents, score: 0.6 }
+        Candidate {
+            slug: slug.into(),
+            name: slug.to_uppercase(),
+            description: String::new(),
+            price_cents,
+            score: 0.6,
+        }
     }
 
     fn review() -> Review {

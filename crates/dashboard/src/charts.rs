@@ -99,9 +99,9 @@ impl Charts {
         let latency = ["classified", "extracted", "validated", "registered", "notified"]
             .into_iter()
             .map(|stage| {
-                let values = steps
-                    .iter()
-                    .map(|step| by_step.get(step).and_then(|point| point.latency.get(stage)).and_then(median));
+                let values = steps.iter().map(|step| {
+                    by_step.get(step).and_then(|point| point.latency.get(stage)).and_then(median)
+                });
                 (stage, values.collect())
             })
             .collect();

@@ -37,7 +37,10 @@ impl Config {
     /// Where the page listens.
     pub fn address(&self) -> Result<SocketAddr, StartError> {
         self.listen.parse().map_err(|error| {
-            StartError::settings(format!("dashboard.listen is '{}', not an address and a port: {error}", self.listen))
+            StartError::settings(format!(
+                "dashboard.listen is '{}', not an address and a port: {error}",
+                self.listen
+            ))
         })
     }
 }

@@ -33,7 +33,10 @@ impl Guard {
         let host = text(header::HOST).unwrap_or_default();
         // A name of another site that was pointed at this machine (DNS rebinding) is not this page.
         if self.loopback && !names_this_machine(host) {
-            return Some((StatusCode::MISDIRECTED_REQUEST, "This page answers on 127.0.0.1 and localhost only."));
+            return Some((
+                StatusCode::MISDIRECTED_REQUEST,
+                "This page answers on 127.0.0.1 and localhost only.",
+            ));
         }
         if matches!(*method, Method::GET | Method::HEAD) {
             return None;
@@ -47,9 +50,13 @@ impl Guard {
         }
         let json = text(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
         if !json {
-            return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON, with content-type: application/json."));
+            return Some((
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Send JSON, with content-type: application/json.",
+            ));
         }
-        let shown = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let shown =
+            text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if !bool::from(shown.as_bytes().ct_eq(self.token.expose().as_bytes())) {
             return Some((StatusCode::UNAUTHORIZED, "Read only: the token is missing or wrong."));
         }
@@ -103,7 +110,8 @@ mod tests {
     ];
 
     fn changed(name: &'static str, value: &'static str) -> Option<StatusCode> {
-        let list: Vec<_> = GOOD.iter().map(|pair| if pair.0 == name { (name, value) } else { *pair }).collect();
+        let list: Vec<_> =
+            GOOD.iter().map(|pair| if pair.0 == name { (name, value) } else { *pair }).collect();
         guard().refusal(&Method::POST, &headers(&list)).map(|(status, _)| status)
     }
 

@@ -72,7 +72,13 @@ struct GlanceMessage {
 
 impl Passed {
     /// Reads what lists need out of an event of the line.
-    pub fn new(seq: u64, subject: String, at: i64, headers: Vec<(String, Vec<String>)>, payload: Bytes) -> Self {
+    pub fn new(
+        seq: u64,
+        subject: String,
+        at: i64,
+        headers: Vec<(String, Vec<String>)>,
+        payload: Bytes,
+    ) -> Self {
         let summary = Topic::parse(&subject).map(|(topic, id)| {
             let glance: Option<Glance> = serde_json::from_slice(&payload).ok();
             let (text, entry) = match glance {
@@ -211,7 +217,8 @@ mod tests {
         let summary = event(1).summary.unwrap();
         assert_eq!(summary.text.as_deref(), Some("two teas"));
         assert!(Passed::new(1, "greenbite-dlq.a.GB101.1".into(), 0, vec![], Bytes::new()).summary.is_none());
-        let broken = Passed::new(1, "greenbite.received.message.1".into(), 0, vec![], Bytes::from_static(b"{"));
+        let broken =
+            Passed::new(1, "greenbite.received.message.1".into(), 0, vec![], Bytes::from_static(b"{"));
         assert!(broken.summary.unwrap().text.is_none());
     }
 }

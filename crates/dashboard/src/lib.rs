@@ -62,13 +62,15 @@ pub struct Page {
 pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let config = app.config();
     let address = config.address()?;
-    let token = config.token.clone().unwrap_or_else(|| Secret::new(format!("{:032x}", rand::random::<u128>())));
+    let token =
+        config.token.clone().unwrap_or_else(|| Secret::new(format!("{:032x}", rand::random::<u128>())));
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     let hub = Arc::new(Hub::new());
     let charts = Arc::new(Mutex::new(Charts::default()));
     let simulation = Arc::new(Simulation::new(&config.dataset));
-    let watch = Arc::new(Watch::new(app.bus().clone(), store.clone(), config.currency.clone(), simulation.clone()));
+    let watch =
+        Arc::new(Watch::new(app.bus().clone(), store.clone(), config.currency.clone(), simulation.clone()));
     let (said, state) = watch::channel(Arc::from("null"));
     let page = Page {
         bus: app.bus().clone(),
@@ -117,7 +119,9 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         following.pass(event);
     });
     let dead_hub = hub.clone();
-    let dead = tail::follow(app.bus().clone(), DEAD_LETTER_STREAM, Arc::new(Hub::new()), move |event| dead_hub.pass(event));
+    let dead = tail::follow(app.bus().clone(), DEAD_LETTER_STREAM, Arc::new(Hub::new()), move |event| {
+        dead_hub.pass(event)
+    });
     app.task("tail", async move {
         tokio::select! {
             () = stopping.cancelled() => {}

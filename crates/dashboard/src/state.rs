@@ -12,9 +12,10 @@ use futures::StreamExt;
 use futures::future::join_all;
 use runtime::Bus;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::Store;
 
-use crate::simulation::{Simulation, Simulated};
+use crate::simulation::{Simulated, Simulation};
 
 /// How long replicas have to answer.
 const ANSWER: Duration = Duration::from_millis(400);
@@ -44,6 +45,8 @@ pub struct Station {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DeadLetters {
     total: u64,
+    /// The sequence of the latest: with it the page knows that the list is another one.
+    last: u64,
     by: Vec<DeadLetterCount>,
 }
 
@@ -94,6 +97,7 @@ struct StreamInfo {
 
 #[derive(Deserialize)]
 struct StreamState {
+    last_seq: u64,
     #[serde(default)]
     subjects: HashMap<String, u64>,
 }
@@ -107,6 +111,11 @@ struct Replica {
 }
 
 impl Replica {
+    /// A class has paused it, from here or by a word of its own on the bus.
+    fn is_paused(&self) -> bool {
+        self.metadata.contains_key("paused")
+    }
+
     /// Why it pulls nothing, where something that it needs is away.
     fn waits(&self) -> Option<String> {
         self.metadata.iter().find(|(key, _)| key.starts_with("paused.")).map(|(_, reason)| reason.clone())
@@ -190,7 +199,9 @@ impl Watch {
                 state.outcomes.insert("open".to_owned(), counts.to_relay + counts.on_the_line);
                 state.order_total_cents = *cents;
             }
-            (Err(error), _) | (_, Err(error)) => state.trouble = Some(format!("The page cannot ask the database: {error}")),
+            (Err(error), _) | (_, Err(error)) => {
+                state.trouble = Some(format!("The page cannot ask the database: {error}"))
+            }
         }
         if !self.bus.is_connected() {
             state.trouble = Some("The bus cannot be reached: nothing moves until it is back.".to_owned());
@@ -221,25 +232,27 @@ impl Watch {
                         .map(|one| one.count)
                         .sum(),
                     waiting: running.iter().find_map(|one| one.waits()),
-                    paused: self.is_paused(service),
+                    paused: self.is_paused(service) || running.iter().any(|one| one.is_paused()),
                 }
             })
             .collect();
         state
     }
 
-    async fn ask<T: for<'a> Deserialize<'a>>(&self, subject: String, question: &'static str) -> Option<T> {
-        let answer = self.bus.client().request(subject, Bytes::from_static(question.as_bytes())).await.ok()?;
+    async fn ask<T: for<'a> Deserialize<'a>>(&self, subject: String, question: String) -> Option<T> {
+        let answer = self.bus.client().request(subject, question.into()).await.ok()?;
         serde_json::from_slice(&answer.payload).ok()
     }
 
     async fn consumer(&self, durable: &str) -> Option<ConsumerInfo> {
-        self.ask(format!("$JS.API.CONSUMER.INFO.{STREAM}.{durable}"), "").await
+        self.ask(format!("$JS.API.CONSUMER.INFO.{STREAM}.{durable}"), String::new()).await
     }
 
     async fn dead_letters(&self) -> Option<DeadLetters> {
-        let question = r#"{"subjects_filter":"greenbite-dlq.>"}"#;
-        let info: StreamInfo = self.ask(format!("$JS.API.STREAM.INFO.{DEAD_LETTER_STREAM}"), question).await?;
+        let question = json!({ "subjects_filter": subject::DEAD_LETTERS }).to_string();
+        let info: StreamInfo =
+            self.ask(format!("$JS.API.STREAM.INFO.{DEAD_LETTER_STREAM}"), question).await?;
+        let last = info.state.last_seq;
         let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
         for (subject, count) in info.state.subjects {
             let mut tokens = subject.split('.').skip(1).map(str::to_owned);
@@ -251,7 +264,7 @@ impl Watch {
             .into_iter()
             .map(|((service, code), count)| DeadLetterCount { service, code, count })
             .collect();
-        Some(DeadLetters { total: by.iter().map(|one| one.count).sum(), by })
+        Some(DeadLetters { total: by.iter().map(|one| one.count).sum(), last, by })
     }
 
     /// Every replica that answers in time.

@@ -39,7 +39,8 @@ pub async fn live(
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // A browser that reconnects by itself names the last batch that it saw; that is newer than its address.
-    let named = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
+    let named =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
     let after = named.or(from.after).unwrap_or(0);
     // Listening begins before the backlog is read, so that nothing falls between the two.
     let events = page.hub.subscribe();
@@ -47,7 +48,14 @@ pub async fn live(
         Backlog::Missed(missed) => (missed, false),
         Backlog::TooFar => (Vec::new(), true),
     };
-    let live = Live { last: after, missed, events, state: page.state.clone(), ended, stopping: page.stopping.clone() };
+    let live = Live {
+        last: after,
+        missed,
+        events,
+        state: page.state.clone(),
+        ended,
+        stopping: page.stopping.clone(),
+    };
     Sse::new(stream::unfold(live, Live::next)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
@@ -160,7 +168,13 @@ impl<'a> Tapped<'a> {
             .iter()
             .map(|(name, values)| (name.clone(), serde_json::Value::from(values.join(", "))))
             .collect();
-        Tapped { seq: event.seq, at: event.at, subject: &event.subject, headers, payload: payload(&event.payload) }
+        Tapped {
+            seq: event.seq,
+            at: event.at,
+            subject: &event.subject,
+            headers,
+            payload: payload(&event.payload),
+        }
     }
 }
 
@@ -169,7 +183,8 @@ pub async fn tap(
     State(page): State<Page>,
     Query(Subject { subject }): Query<Subject>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let start = Pattern::parse(&subject).map(|pattern| (pattern, page.hub.subscribe(), page.stopping.clone()));
+    let start =
+        Pattern::parse(&subject).map(|pattern| (pattern, page.hub.subscribe(), page.stopping.clone()));
     let tapped = stream::unfold(Some(start), |at| async {
         let (pattern, mut events, stopping) = match at? {
             Ok(open) => open,
@@ -181,9 +196,16 @@ pub async fn tap(
         };
         let event = match gathered {
             Ok(batch) => {
-                let matching: Vec<_> =
-                    batch.iter().filter(|event| pattern.matches(&event.subject)).map(|event| Tapped::new(event)).collect();
-                if matching.is_empty() { Event::default().comment("nothing on that subject") } else { json("events", &matching) }
+                let matching: Vec<_> = batch
+                    .iter()
+                    .filter(|event| pattern.matches(&event.subject))
+                    .map(|event| Tapped::new(event))
+                    .collect();
+                if matching.is_empty() {
+                    Event::default().comment("nothing on that subject")
+                } else {
+                    json("events", &matching)
+                }
             }
             // Too much passes for this page: it misses some and goes on with the newest.
             Err(TooSlow) => {

@@ -51,7 +51,8 @@ pub async fn snapshot(State(page): State<Page>) -> Response {
     let last = recent.last().map_or(0, |event| event.seq);
     // The state is JSON already; it is not parsed to be written again.
     let Ok(recent) = serde_json::to_string(&recent) else {
-        return Trouble(StatusCode::INTERNAL_SERVER_ERROR, "the events cannot be written".to_owned()).into_response();
+        return Trouble(StatusCode::INTERNAL_SERVER_ERROR, "the events cannot be written".to_owned())
+            .into_response();
     };
     let body = format!(r#"{{"state":{state},"recent":{recent},"last_sequence":{last}}}"#);
     ([(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
@@ -126,9 +127,8 @@ pub async fn journey(State(page): State<Page>, Path(id): Path<i64>) -> Answer<Jo
         .iter()
         .find_map(|step| Trace::parse(step.headers.get(header::TRACEPARENT)?.as_str()?))
         .map(|trace| trace.trace_id());
-    let trace_url = trace_id
-        .as_ref()
-        .and_then(|trace| Some(page.trace_url.as_ref()?.replace("{trace_id}", trace)));
+    let trace_url =
+        trace_id.as_ref().and_then(|trace| Some(page.trace_url.as_ref()?.replace("{trace_id}", trace)));
     let row = json!({
         "id": id, "received_at": row.message.received_at, "source": row.message.source,
         "customer": row.message.customer, "text": row.message.text, "generation": row.message.generation,
@@ -208,7 +208,8 @@ pub async fn dead_letters(State(page): State<Page>) -> Answer<Vec<Letter>> {
 
 /// `GET /errors/{code}`: the code's page, as text.
 pub async fn error_page(Path(code): Path<String>) -> Result<Response, Trouble> {
-    let code = Code::parse(&code).ok_or_else(|| Trouble(StatusCode::NOT_FOUND, format!("There is no code {code}.")))?;
+    let code = Code::parse(&code)
+        .ok_or_else(|| Trouble(StatusCode::NOT_FOUND, format!("There is no code {code}.")))?;
     let text = crate::error_pages::text(code);
     Ok(([(axum::http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }

@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use testkit::line::Options;
 use testkit::{Home, Line, Process, find_program, free_port, wait_until};
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{OnceCell, RwLock};
 
 const TOKEN: &str = "a token of this test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceCell<World> = OnceCell::const_new();
-/// Tests that pause, clear or restart something are alone.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// Tests share the line; those that pause, spoil, clear or restart something have it to themselves.
+static LINE: RwLock<()> = RwLock::const_new(());
 
 struct World {
     line: Line,
@@ -46,7 +46,10 @@ impl World {
         let environment = [
             ("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{page}")),
             ("GREENBITE_DASHBOARD__TOKEN", TOKEN.to_owned()),
-            ("GREENBITE_DASHBOARD__DATASET", testkit::repository().join("data/messages.csv").display().to_string()),
+            (
+                "GREENBITE_DASHBOARD__DATASET",
+                testkit::repository().join("data/messages.csv").display().to_string(),
+            ),
             ("GREENBITE_LINE__ACK_WAIT_MS", "5000".to_owned()),
             ("GREENBITE_LANES__DEADLINE_MS", "4000".to_owned()),
         ];
@@ -61,7 +64,8 @@ impl World {
         let driver = free_port()?;
         let mut command = Command::new(find_program("chromedriver", "chromium-driver")?);
         command.arg(format!("--port={driver}"));
-        let mut process = Process::spawn("chromedriver", command, &home.path().join("driver.log"), Signal::SIGTERM)?;
+        let mut process =
+            Process::spawn("chromedriver", command, &home.path().join("driver.log"), Signal::SIGTERM)?;
         process
             .ready(Duration::from_secs(30), || async move {
                 tokio::net::TcpStream::connect(("127.0.0.1", driver)).await.is_ok()
@@ -71,9 +75,11 @@ impl World {
     }
 
     async fn browser(&self, width: u32, height: u32) -> anyhow::Result<Client> {
-        let binary = find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
+        let binary =
+            find_program("chromium", "chromium").or_else(|_| find_program("google-chrome", "chromium"))?;
         let profile = self.home.path().join(format!("profile-{}", free_port()?));
         let capabilities = json!({
+            "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
                 "binary": binary,
                 "args": [
@@ -113,26 +119,70 @@ impl World {
         ]);
         command.args(more);
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        String::from_utf8(output.stdout)?.trim().parse().context(String::from_utf8_lossy(&output.stderr).into_owned())
+        String::from_utf8(output.stdout)?
+            .trim()
+            .parse()
+            .context(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
-/// Runs a test in the shared runtime and closes its browser whatever happens.
+/// Runs a test in the shared runtime, beside others.
 fn in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
 {
     RUNTIME.block_on(async {
-        let world = world().await;
-        let client = world.open(path).await.unwrap();
-        let result = test(world, client.clone()).await;
-        if let Err(error) = &result {
-            let text = client.execute("return document.body.innerText", vec![]).await;
-            eprintln!("{error:#}\nthe page shows: {text:?}\ndashboard's log: {}", world.line.log(Service::Dashboard, 0));
-        }
-        let _ = client.close().await;
-        result.unwrap();
+        let _shared = LINE.read().await;
+        run_in_a_browser(path, test).await;
     });
+}
+
+/// Runs a test that nobody else may see the line during.
+fn alone_in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    RUNTIME.block_on(async {
+        let _alone = LINE.write().await;
+        run_in_a_browser(path, test).await;
+    });
+}
+
+/// Closes the browser whatever happens; a page that throws, or that its policy keeps from something, has failed.
+async fn run_in_a_browser<F>(path: &str, test: impl FnOnce(&'static World, Client) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let world = world().await;
+    let client = world.open(path).await.unwrap();
+    let mut result = test(world, client.clone()).await;
+    if let Err(error) = &result {
+        let text = client.execute("return document.body.innerText", vec![]).await;
+        eprintln!(
+            "{error:#}\nthe page shows: {text:?}\nthe dashboard's log: {}",
+            world.line.log(Service::Dashboard, 0)
+        );
+    }
+    let wrong = wrongs(&client).await;
+    if result.is_ok() {
+        result = wrong.and_then(|wrong| {
+            ensure!(wrong.is_empty(), "the browser complains: {wrong:#?}");
+            Ok(())
+        });
+    }
+    let _ = client.close().await;
+    result.unwrap();
+}
+
+/// What the browser's console holds against the page. That a server was away is no fault of the page.
+async fn wrongs(client: &Client) -> anyhow::Result<Vec<String>> {
+    let log = driver(client, "se/log", json!({ "type": "browser" })).await?;
+    let entries: Vec<Value> = serde_json::from_value(log)?;
+    Ok(entries
+        .into_iter()
+        .filter(|entry| entry["level"] == "SEVERE" && entry["source"] != "network")
+        .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+        .collect())
 }
 
 /// Waits until a script's result is true.
@@ -168,16 +218,21 @@ async fn send(client: &Client, text: &str) -> anyhow::Result<i64> {
 fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
     in_a_browser("/teach", async |world, client| {
         let id = send(&client, "Two Classic Cheeseburgers and a Lemonade please").await?;
-        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')").await?;
+        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')")
+            .await?;
         let stations = client
-            .execute("return [...document.querySelectorAll('.step h2')].map(h => h.firstChild.textContent)", vec![])
+            .execute(
+                "return [...document.querySelectorAll('.step h2')].map(h => h.firstChild.textContent)",
+                vec![],
+            )
             .await?;
         let stations: Vec<String> = serde_json::from_value(stations)?;
         ensure!(
             stations == ["ingest", "classifier", "extractor", "menu-validator", "registrar", "notifier"],
             "{stations:?}"
         );
-        until(&client, "the reasons are shown", "document.querySelectorAll('.step .reason').length >= 5").await?;
+        until(&client, "the reasons are shown", "document.querySelectorAll('.step .reason').length >= 5")
+            .await?;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
         Ok(())
     });
@@ -186,10 +241,23 @@ fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
 #[test]
 fn the_line_shows_every_station_and_counts_what_happened() {
     in_a_browser("/", async |world, client| {
-        world.line.send(&["One Lemonade please", "When do you close today?", "Thanks, that was great!"]).await?;
-        until(&client, "all six stations are up", "document.querySelectorAll('.station[data-state=up]').length == 6").await?;
+        world
+            .line
+            .send(&["One Lemonade please", "When do you close today?", "Thanks, that was great!"])
+            .await?;
+        until(
+            &client,
+            "all six stations are up",
+            "document.querySelectorAll('.station[data-state=up]').length == 6",
+        )
+        .await?;
         until(&client, "events are listed", "document.querySelectorAll('.log li').length > 5").await?;
-        until(&client, "orders are counted", "Number(document.querySelector('.outcome.order dd').textContent) > 0").await?;
+        until(
+            &client,
+            "orders are counted",
+            "Number(document.querySelector('.outcome.order dd').textContent) > 0",
+        )
+        .await?;
         until(&client, "charts are drawn", "document.querySelectorAll('.chart canvas').length == 2").await
     });
 }
@@ -197,15 +265,19 @@ fn the_line_shows_every_station_and_counts_what_happened() {
 #[test]
 fn script_in_a_customers_message_is_shown_as_text() {
     in_a_browser("/teach", async |_, client| {
-        let words = "<script>window.broken = true</script><img src=x onerror=\"window.broken = true\"> two Lemonades";
+        let words =
+            "<script>window.broken = true</script><img src=x onerror=\"window.broken = true\"> two Lemonades";
         send(&client, words).await?;
         until(&client, "the words are shown", "document.querySelector('blockquote.words')").await?;
-        let shown = client.execute("return document.querySelector('blockquote.words').textContent", vec![]).await?;
+        let shown =
+            client.execute("return document.querySelector('blockquote.words').textContent", vec![]).await?;
         ensure!(shown == words, "{shown}");
         until(&client, "the journey is complete", "document.querySelector('.steps .discord')").await?;
         let broken = client.execute("return window.broken === true", vec![]).await?;
         ensure!(broken == false, "the customer's script ran");
-        let elements = client.execute("return document.querySelectorAll('main script, main img').length", vec![]).await?;
+        let elements = client
+            .execute("return document.querySelectorAll('main script, main img').length", vec![])
+            .await?;
         ensure!(elements == 0, "the customer's elements are in the page");
         Ok(())
     });
@@ -213,17 +285,31 @@ fn script_in_a_customers_message_is_shown_as_text() {
 
 #[test]
 fn a_paused_station_shows_lag_and_drains_on_resume() {
-    in_a_browser("/teach", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/teach", async |world, client| {
         let extractor = "li[data-station=extractor]";
         click(&client, &format!("{extractor} button")).await?;
-        until(&client, "it is paused", &format!("document.querySelector('{extractor} button').textContent == 'Resume'")).await?;
+        until(
+            &client,
+            "it is paused",
+            &format!("document.querySelector('{extractor} button').textContent == 'Resume'"),
+        )
+        .await?;
         // What was asked for before the pause has come by now.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let ids = world.line.send(&vec!["Three French Fries please"; 30]).await?;
-        until(&client, "lag grows", &format!("parseInt(document.querySelector('{extractor} .lag').textContent) >= 20")).await?;
+        until(
+            &client,
+            "lag grows",
+            &format!("parseInt(document.querySelector('{extractor} .lag').textContent) >= 20"),
+        )
+        .await?;
         click(&client, &format!("{extractor} button")).await?;
-        until(&client, "it drains", &format!("document.querySelector('{extractor} .lag').textContent.startsWith('0 waiting')")).await?;
+        until(
+            &client,
+            "it drains",
+            &format!("document.querySelector('{extractor} .lag').textContent.startsWith('0 waiting')"),
+        )
+        .await?;
         world.line.wait_until_settled(PATIENCE).await?;
         for id in ids {
             ensure!(world.line.outcome(id).await?.as_deref() == Some("order"), "message {id}");
@@ -237,7 +323,9 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     in_a_browser("/desk", async |world, client| {
         // More than anybody orders: a person has to look at it.
         let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
-        let ticket = format!("[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))");
+        let ticket = format!(
+            "[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))"
+        );
         until(&client, "the review is on the desk", &ticket).await?;
         client.execute(&format!("{ticket}.querySelector('input').value = 'Ana'"), vec![]).await?;
         client.execute(&format!("{ticket}.querySelector('button.primary').click()"), vec![]).await?;
@@ -259,31 +347,148 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     });
 }
 
+/// Puts a row into the database that the relay takes for published, and rubbish on the bus in its place.
+async fn spoil(world: &World, text: &str) -> anyhow::Result<i64> {
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO messages (source, text, published_at) VALUES ('test', $1, now()) RETURNING id",
+    )
+    .bind(text)
+    .fetch_one(world.line.pool())
+    .await?;
+    let bus = world.line.nats.client("provision").await?;
+    bus.publish(format!("greenbite.received.message.{id}"), format!("{{\"message\":{{\"id\":{id}}}").into())
+        .await?;
+    bus.flush().await?;
+    Ok(id)
+}
+
+fn card_of(id: i64) -> String {
+    format!(
+        "[...document.querySelectorAll('.dead-list > li')].find(l => l.querySelector('a[href=\"/messages/{id}\"]'))"
+    )
+}
+
+async fn press(client: &Client, card: &str, button: &str) -> anyhow::Result<()> {
+    let script =
+        format!("[...{card}.querySelectorAll('button')].find(b => b.textContent == '{button}').click()");
+    client.execute(&script, vec![]).await?;
+    Ok(())
+}
+
 #[test]
-fn a_mended_dead_letter_completes() {
-    in_a_browser("/dead-letters", async |world, client| {
-        let id = world.line.send(&["Two Lemonades please"]).await?[0];
-        world.line.wait_until_settled(PATIENCE).await?;
-        // Somebody publishes rubbish in the name of a message of which nobody has heard.
-        let bus = world.line.nats.client("provision").await?;
-        let rubbish = format!("{{\"message\":{{\"id\":{id},\"text\":7}}}}");
-        bus.publish(format!("greenbite.classified.misc.{id}"), rubbish.into()).await?;
-        bus.flush().await?;
-        until(&client, "the dead letter is listed", "document.querySelector('.dead-list li[data-sequence]')").await?;
-        until(&client, "it is counted", "document.querySelector('#dead-count').textContent >= '1'").await?;
-        let row: (String,) = sqlx::query_as("SELECT text FROM messages WHERE id = $1").bind(id).fetch_one(world.line.pool()).await?;
+fn a_replayed_dead_letter_completes() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let id = spoil(world, "Two Lemonades please").await?;
+        let card = card_of(id);
+        until(&client, "the dead letter is listed", &card).await?;
+        until(&client, "it is counted", "Number(document.querySelector('#dead-count').textContent) >= 1")
+            .await?;
+        until(&client, "it names its code", &format!("{card}.querySelector('h2 a').textContent == 'GB101'"))
+            .await?;
+        press(&client, &card, "Replay").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        wait_until("the message is an order", PATIENCE, || async {
+            Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await
+    });
+}
+
+#[test]
+fn a_mended_dead_letter_completes_as_it_was_mended() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let id = spoil(world, "Two Lemonades please").await?;
+        let card = card_of(id);
+        until(&client, "the dead letter is listed", &card).await?;
         let mended = json!({
-            "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": row.0 }, "language": "en", "trail": [],
+            "message": { "id": id, "received_at": "2026-01-01T12:00:00Z", "source": "test", "text": "Three Lemonades please" },
         });
-        client.execute(
-            "const card = document.querySelector('.dead-list li[data-sequence]'); for (const d of card.querySelectorAll('details')) d.open = true; \
-             card.querySelector('textarea').value = arguments[0]; \
-             [...card.querySelectorAll('button')].find(b => b.textContent == 'Replay as edited').click()",
-            vec![json!(mended.to_string())],
-        ).await?;
-        until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')").await?;
-        // The message has its outcome already: the replayed event comes to nothing new.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        client
+            .execute(
+                &format!(
+                    "const card = {card}; for (const d of card.querySelectorAll('details')) d.open = true; \
+                     card.querySelector('textarea').value = arguments[0]"
+                ),
+                vec![json!(mended.to_string())],
+            )
+            .await?;
+        press(&client, &card, "Replay as edited").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        wait_until("the message is an order", PATIENCE, || async {
+            Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await?;
+        let quantity: i32 = sqlx::query_scalar(
+            "SELECT quantity FROM order_items JOIN orders ON orders.id = order_id WHERE message_id = $1",
+        )
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+        ensure!(quantity == 3, "the order has {quantity}");
+        Ok(())
+    });
+}
+
+#[test]
+fn all_of_a_code_are_replayed_at_once_and_what_is_discarded_is_given_up() {
+    alone_in_a_browser("/dead-letters", async |world, client| {
+        let given_up = spoil(world, "One Lemonade please").await?;
+        let card = card_of(given_up);
+        until(&client, "the dead letter is listed", &card).await?;
+        client.execute("window.confirm = () => true", vec![]).await?;
+        press(&client, &card, "Discard").await?;
+        until(&client, "the dead letter is gone", &format!("!{card}")).await?;
+        ensure!(world.line.outcome(given_up).await?.as_deref() == Some("discarded"));
+
+        let ids = [spoil(world, "Two Lemonades please").await?, spoil(world, "One Lemonade please").await?];
+        for id in ids {
+            until(&client, "the dead letter is listed", &card_of(id)).await?;
+        }
+        client
+            .execute(
+                "[...document.querySelectorAll('main button')].find(b => /^Replay all \\d+ of GB101$/.test(b.textContent)).click()",
+                vec![],
+            )
+            .await?;
+        until(&client, "no dead letter is left", "!document.querySelector('.dead-list li[data-sequence]')")
+            .await?;
+        for id in ids {
+            wait_until("the message is an order", PATIENCE, || async {
+                Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_class_begins_anew_with_nothing_but_the_menu() {
+    alone_in_a_browser("/teach", async |world, client| {
+        world.line.send(&["One Lemonade please", "Are you open on Sundays?"]).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        client.execute("window.prompt = () => 'no'", vec![]).await?;
+        click(&client, "#clear").await?;
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(world.line.pool()).await?;
+        ensure!(kept >= 2, "it is cleared without the word");
+        client.execute("window.prompt = () => 'CLEAR'", vec![]).await?;
+        click(&client, "#clear").await?;
+        wait_until("all is gone", PATIENCE, || async {
+            let left: i64 = sqlx::query_scalar(
+                "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM orders) + (SELECT count(*) FROM enquiries)",
+            )
+            .fetch_one(world.line.pool())
+            .await?;
+            Ok((left == 0).then_some(()))
+        })
+        .await?;
+        let menu: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM menu_items").fetch_one(world.line.pool()).await?;
+        ensure!(menu > 0, "the menu is gone too");
+        // And the line goes on with new messages.
+        let id = send(&client, "Two Lemonades please").await?;
+        until(&client, "the new message is told of", "document.querySelector('.steps .discord')").await?;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
         Ok(())
     });
@@ -294,15 +499,28 @@ fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
     in_a_browser("/tap?subject=greenbite.registered.*.*", async |world, client| {
         tokio::time::sleep(Duration::from_millis(500)).await;
         world.line.send(&["One Lemonade please", "Are you open on Sundays?"]).await?;
-        until(&client, "events are shown", "document.querySelectorAll('.tap-list .subject').length >= 2").await?;
-        let subjects = client.execute("return [...document.querySelectorAll('.tap-list .subject')].map(s => s.textContent)", vec![]).await?;
+        until(&client, "events are shown", "document.querySelectorAll('.tap-list .subject').length >= 2")
+            .await?;
+        let subjects = client
+            .execute(
+                "return [...document.querySelectorAll('.tap-list .subject')].map(s => s.textContent)",
+                vec![],
+            )
+            .await?;
         let subjects: Vec<String> = serde_json::from_value(subjects)?;
         ensure!(subjects.iter().all(|subject| subject.starts_with("greenbite.registered.")), "{subjects:?}");
         click(&client, "button[aria-pressed]").await?;
-        let before = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        let before =
+            client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
         world.line.send(&["One Lemonade please"; 5]).await?;
-        until(&client, "it says what passed meanwhile", "/[1-9]\\d* passed meanwhile/.test(document.querySelector('main').textContent)").await?;
-        let after = client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
+        until(
+            &client,
+            "it says what passed meanwhile",
+            "/[1-9]\\d* passed meanwhile/.test(document.querySelector('main').textContent)",
+        )
+        .await?;
+        let after =
+            client.execute("return document.querySelectorAll('.tap-list .subject').length", vec![]).await?;
         ensure!(before == after);
         fill(&client, ".tap-form input[type=text]", "greenbite..x").await?;
         client.execute("document.querySelector('.tap-form').requestSubmit()", vec![]).await?;
@@ -312,23 +530,26 @@ fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
 
 #[test]
 fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
-    in_a_browser("/teach", async |_, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/teach", async |_, client| {
         fill(&client, "#count", "25").await?;
         fill(&client, "#speed", "20").await?;
         until(&client, "it can be started", "!document.querySelector('#start').disabled").await?;
         click(&client, "#start").await?;
         until(&client, "it cannot be started twice", "document.querySelector('#start').disabled").await?;
         until(&client, "it can be started again", "!document.querySelector('#start').disabled").await?;
-        until(&client, "it says what it did", "document.querySelector('main').textContent.includes('25 sent')").await?;
+        until(
+            &client,
+            "it says what it did",
+            "document.querySelector('main').textContent.includes('25 sent')",
+        )
+        .await?;
         until(&client, "its log shows the newest", "(l => l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector('.teach .log, main .log'))").await
     });
 }
 
 #[test]
 fn a_dropped_connection_resumes_without_a_gap() {
-    in_a_browser("/", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/", async |world, client| {
         until(&client, "it is connected", "greenbite.live.connected && greenbite.live.state").await?;
         world.line.send(&["One Lemonade please"; 3]).await?;
         world.line.wait_until_settled(PATIENCE).await?;
@@ -357,8 +578,10 @@ fn a_dropped_connection_resumes_without_a_gap() {
 #[test]
 fn without_the_token_and_from_other_sites_the_page_only_reads() {
     RUNTIME.block_on(async {
+        let _shared = LINE.read().await;
         let world = world().await;
-        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"] {
+        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"]
+        {
             assert_eq!(world.request("POST", path, "wrong", &[]).await.unwrap(), 401, "{path}");
         }
         let other = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
@@ -367,7 +590,9 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
         assert_eq!(world.request("GET", "/api/snapshot", "", &[]).await.unwrap(), 200);
         let client = world.browser(1200, 900).await.unwrap();
         client.goto(&format!("{}/teach", world.page)).await.unwrap();
-        let locked = until(&client, "it says so", "document.querySelector('#unlock').textContent == 'Read only'").await;
+        let locked =
+            until(&client, "it says so", "document.querySelector('#unlock').textContent == 'Read only'")
+                .await;
         let _ = client.close().await;
         locked.unwrap();
     });
@@ -375,8 +600,7 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
 
 #[test]
 fn a_hundred_messages_a_second_keep_the_page_responsive() {
-    in_a_browser("/", async |world, client| {
-        let _alone = ALONE.lock().await;
+    alone_in_a_browser("/", async |world, client| {
         until(&client, "it is connected", "greenbite.live.connected").await?;
         let heap = "return performance.memory.usedJSHeapSize / 1048576";
         let before = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
@@ -386,7 +610,8 @@ fn a_hundred_messages_a_second_keep_the_page_responsive() {
             tick.tick().await;
             world.line.send(&["One Lemonade and two French Fries please"; 10]).await?;
         }
-        let tasks: Vec<f64> = serde_json::from_value(client.execute("return greenbite.longTasks", vec![]).await?)?;
+        let tasks: Vec<f64> =
+            serde_json::from_value(client.execute("return greenbite.longTasks", vec![]).await?)?;
         let after = client.execute(heap, vec![]).await?.as_f64().unwrap_or(0.0);
         let longest = tasks.iter().copied().fold(0.0, f64::max);
         println!(
@@ -407,6 +632,7 @@ fn a_hundred_messages_a_second_keep_the_page_responsive() {
 #[test]
 fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
     RUNTIME.block_on(async {
+        let _alone = LINE.write().await;
         let world = world().await;
         let id = world.line.send(&["Hi! 2 large Classic Cheeseburgers without onions, an avocado salad and a mushroom pizza please"]).await.unwrap()[0];
         world.line.send(&["Do you have gluten free buns?", "You are the best!", "One Lemonade please", "35 Hamburgers please"]).await.unwrap();
@@ -421,57 +647,76 @@ fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
     });
 }
 
-async fn fits(world: &World, client: &Client, width: u32, height: u32, id: i64, folder: Option<&str>) -> anyhow::Result<()> {
+async fn fits(
+    world: &World,
+    client: &Client,
+    width: u32,
+    height: u32,
+    id: i64,
+    folder: Option<&str>,
+) -> anyhow::Result<()> {
     let journey = format!("/messages/{id}");
-    let views = [("line", "/"), ("journey", journey.as_str()), ("desk", "/desk"), ("tap", "/tap"), ("dead-letters", "/dead-letters"), ("teach", "/teach")];
+    let views = [
+        ("line", "/"),
+        ("journey", journey.as_str()),
+        ("desk", "/desk"),
+        ("tap", "/tap"),
+        ("dead-letters", "/dead-letters"),
+        ("teach", "/teach"),
+    ];
     // A window has a frame and a smallest width; this sets what the page itself gets.
-    client
-        .issue_cdp("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}))
-        .await?;
+    let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
+    driver(client, "goog/cdp/execute", command).await?;
     for theme in ["dark", "light"] {
         for (name, path) in views {
             let separator = if path.contains('?') { '&' } else { '?' };
-            client.goto(&format!("{}{path}{separator}theme={theme}#token={}", world.page, TOKEN.replace(' ', "%20"))).await?;
+            client
+                .goto(&format!(
+                    "{}{path}{separator}theme={theme}#token={}",
+                    world.page,
+                    TOKEN.replace(' ', "%20")
+                ))
+                .await?;
             until(client, "the page is live", "window.greenbite && greenbite.live.connected").await?;
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             if name == "line" || name == "tap" {
-                world.line.send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"]).await?;
+                world
+                    .line
+                    .send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"])
+                    .await?;
                 tokio::time::sleep(Duration::from_millis(900)).await;
             }
             let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
-            ensure!(wide.as_u64().is_some_and(|wide| wide <= u64::from(width)), "{name} is {wide} wide on {width}");
+            ensure!(
+                wide.as_u64().is_some_and(|wide| wide <= u64::from(width)),
+                "{name} is {wide} wide on {width}"
+            );
             if let Some(folder) = folder {
                 let suffix = if width < 600 { "-phone" } else { "" };
                 std::fs::create_dir_all(folder)?;
-                std::fs::write(Path::new(folder).join(format!("{name}-{theme}{suffix}.png")), client.screenshot().await?)?;
+                std::fs::write(
+                    Path::new(folder).join(format!("{name}-{theme}{suffix}.png")),
+                    client.screenshot().await?,
+                )?;
             }
         }
     }
     Ok(())
 }
 
-/// Chrome's own commands, over the driver.
-trait Cdp {
-    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()>;
-}
-
-impl Cdp for Client {
-    async fn issue_cdp(&self, command: &str, parameters: Value) -> anyhow::Result<()> {
-        #[derive(Debug)]
-        struct Execute(Value, String);
-        impl fantoccini::wd::WebDriverCompatibleCommand for Execute {
-            fn endpoint(
-                &self,
-                base: &url::Url,
-                session: Option<&str>,
-            ) -> Result<url::Url, url::ParseError> {
-                base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-            }
-            fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-                (http::Method::POST, Some(json!({"cmd": self.1, "params": self.0}).to_string()))
-            }
+/// A command of the browser's driver that the client library has no name for.
+async fn driver(client: &Client, path: &str, parameters: Value) -> anyhow::Result<Value> {
+    #[derive(Debug)]
+    struct Extra(String, Value);
+    impl fantoccini::wd::WebDriverCompatibleCommand for Extra {
+        fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+            base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
         }
-        self.issue_cmd(Execute(parameters, command.to_owned())).await?;
-        Ok(())
+
+        fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+            (http::Method::POST, Some(self.1.to_string()))
+        }
     }
+    Ok(client.issue_cmd(Extra(path.to_owned(), parameters)).await?)
 }

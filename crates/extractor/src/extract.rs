@@ -45,12 +45,16 @@ pub fn extract_within(text: &str, lexicon: &Lexicon, bounds: Bounds) -> Extracti
 /// Reads an order from a text that was read before.
 pub fn extract_from(reading: &Reading<'_>, lexicon: &Lexicon, bounds: Bounds) -> Extraction {
     let mut builder = Builder::new(reading, lexicon);
-    builder.run();
+    builder.run(bounds.lines);
     builder.finish(bounds)
 }
 
 /// How far a look ahead goes; keeps the cost linear.
 const LOOK_AHEAD: usize = 14;
+/// More wishes about one line are nobody's.
+const MOST_MODS: usize = 40;
+/// Longest quotation of a customer's words.
+const LONGEST_QUOTE: usize = 100;
 /// A part of a name below this is no name.
 const LEAST_PART: f32 = 0.2;
 
@@ -81,6 +85,8 @@ struct Draft {
     partial: bool,
     /// Nothing else has been told of it yet.
     fresh: bool,
+    /// No strange words are in it.
+    pure: bool,
 }
 
 /// A noun phrase that has begun: "two large veggie ...".
@@ -98,6 +104,8 @@ struct Pending {
     container: bool,
     /// The words stand in a list behind an item.
     listed: bool,
+    /// What is wrong with it already.
+    doubt: Option<String>,
 }
 
 struct Builder<'a> {
@@ -132,7 +140,14 @@ struct Builder<'a> {
     context: Vec<u16>,
     clause_start: bool,
     clause_from: usize,
+    sentence_from: usize,
     cancelled: bool,
+    /// A count without a thing: "and two ... no".
+    dangling: bool,
+    /// ALL IN CAPITALS.
+    shouted: bool,
+    /// The last word that was taken for a name.
+    named: Option<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -159,13 +174,18 @@ impl<'a> Builder<'a> {
             context: Vec::new(),
             clause_start: true,
             clause_from: 0,
+            sentence_from: 0,
             cancelled: false,
+            dangling: false,
+            shouted: !reading.text.chars().any(char::is_lowercase),
+            named: None,
         }
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, most: usize) {
         let mut i = 0;
-        while i < self.mentions.len() {
+        // Beyond the bound a person reads it anyway.
+        while i < self.mentions.len() && self.lines.len() <= most {
             i = self.step(i).max(i + 1);
         }
         self.end_phrase(self.mentions.len());
@@ -198,6 +218,7 @@ impl<'a> Builder<'a> {
                 self.instead = false;
                 self.clause_start = true;
                 self.clause_from = i + 1;
+                self.sentence_from = i + 1;
                 self.joined = false;
                 self.anded = false;
                 self.tail.clear();
@@ -207,7 +228,9 @@ impl<'a> Builder<'a> {
             Kind::Sign => return i + 1,
             Kind::Word | Kind::Number(_) => {}
         }
-        if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() {
+        // "both" counts nothing where no things follow it.
+        let both = m.is(Classes::ALL_OF) && self.current.is_some() && !self.phrase_follows(i + 1);
+        if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() && !both {
             let next = self.number(i);
             self.clause_start = false;
             return next;
@@ -222,7 +245,7 @@ impl<'a> Builder<'a> {
             self.anded = false;
             return i + 1;
         }
-        if m.unknown || (m.described && m.classes == Classes::NONE) {
+        if m.unknown || (m.described && m.classes.only(Classes::TOPICS)) {
             if self.op.is_some() && self.op_used && !self.joined {
                 self.op = None;
             }
@@ -253,8 +276,13 @@ impl<'a> Builder<'a> {
             self.current = self.lines.len().checked_sub(1);
             self.op = None;
             self.with = false;
+            self.correcting = false;
             return at + 1;
         }
+        let cancels_option = m.is(Classes::CANCEL)
+            && !m.is(Classes::REMOVE.or(Classes::CORRECT))
+            && self.current.is_some()
+            && self.next_food(i + 1).is_some_and(|next| next.options.first().is_some_and(|h| h.whole));
         if m.is(Classes::INSTEAD) {
             self.end_phrase(i);
             self.instead = true;
@@ -264,7 +292,7 @@ impl<'a> Builder<'a> {
         if m.is(Classes::ALL_OF) {
             self.end_phrase(i);
             if self.modifies_next(i + 1) {
-                self.all = true;
+                self.all = !self.lines.is_empty();
             } else {
                 self.repeat_for_all();
             }
@@ -274,10 +302,11 @@ impl<'a> Builder<'a> {
             && m.end == m.first + 1
             && self.mentions.get(i + 1).is_some_and(|next| matches!(next.kind, Kind::Comma | Kind::Stop));
         if (m.is(Classes::CORRECT) || refused) && self.current.is_some() {
-            let trailing = i > 0 && self.mentions[i - 1].is_food()
-                || i > 1 && self.mentions[i - 1].kind == Kind::Comma && self.ends_clause(i + 1);
+            let after_item =
+                i > 0 && (self.mentions[i - 1].is_food() || self.mentions[i - 1].kind == Kind::Comma);
+            let trailing = after_item && !refused && self.ends_order(i + 1);
             self.end_phrase(i);
-            if trailing && self.ends_clause(i + 1) {
+            if trailing || std::mem::take(&mut self.dangling) {
                 return i + 1;
             }
             self.correcting = true;
@@ -323,7 +352,7 @@ impl<'a> Builder<'a> {
                 _ => {}
             }
         }
-        if m.is(Classes::REMOVE) {
+        if m.is(Classes::REMOVE) || cancels_option {
             self.end_words(i);
             self.joined = false;
             self.op_used = false;
@@ -340,15 +369,15 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::EXTRA) || m.is(Classes::LIGHT) {
-            self.op_used = false;
-            if self.op != Some(ModifierOp::Remove) || self.joined {
+            let over = std::mem::take(&mut self.op_used);
+            if self.op != Some(ModifierOp::Remove) || self.joined || over {
                 self.op = Some(if m.is(Classes::EXTRA) { ModifierOp::Extra } else { ModifierOp::Light });
             }
             self.joined = false;
             return i + 1;
         }
         if m.is(Classes::REQUEST) {
-            if !self.counted() {
+            if !self.counted() || (m.is(Classes::THIRD) && self.pending.count.is_none()) {
                 // "Jill would like ...": who wants it.
                 self.pending.words.clear();
             }
@@ -390,7 +419,9 @@ impl<'a> Builder<'a> {
             return i + 1;
         }
         if m.is(Classes::CONTAINER) {
-            if self.op.is_none() {
+            // "two pumps of ...": the count is the option's.
+            let measures = self.pending.count.is_some() && !self.pending.strong;
+            if self.op.is_none() && !measures {
                 if !self.pending.strong {
                     self.end_phrase(i);
                 }
@@ -412,6 +443,16 @@ impl<'a> Builder<'a> {
         }
         if m.is(Classes::SIZE) && !self.lexicon.has_sizes() && !m.is(Classes::FILLER) {
             self.size(i, None);
+            return i + 1;
+        }
+        if m.is(Classes::SIZE) && !m.is(Classes::FILLER.or(Classes::DECORATION)) {
+            self.pending.doubt = Some(format!("\"{}\" is none of the sizes", self.text_of(m.first, m.end)));
+            return i + 1;
+        }
+        if m.is(Classes::COPULA) && self.pending.count.is_none() && !self.pending.words.is_empty() {
+            // "the fridge is empty": told, not asked for.
+            self.pending = Pending::default();
+            self.story = true;
             return i + 1;
         }
         if m.is(Classes::PAST.or(Classes::HYPOTHETICAL).or(Classes::STORY)) && self.pending.words.is_empty() {
@@ -441,8 +482,16 @@ impl<'a> Builder<'a> {
         i + 1
     }
 
-    fn ends_clause(&self, at: usize) -> bool {
-        self.mentions.get(at).is_none_or(|m| matches!(m.kind, Kind::Comma | Kind::Stop | Kind::Question))
+    /// Whether nothing follows that could take something's place.
+    fn ends_order(&self, at: usize) -> bool {
+        match self.mentions.get(at) {
+            None => true,
+            Some(m) if matches!(m.kind, Kind::Stop | Kind::Question) => true,
+            Some(m) if m.kind == Kind::Comma => {
+                self.mentions.get(at + 1).is_none_or(|next| next.is(Classes::JOIN))
+            }
+            Some(_) => false,
+        }
     }
 
     /// The next thing of the menu, articles and the like aside.
@@ -525,9 +574,7 @@ impl<'a> Builder<'a> {
         // "1) soup": the number of a list.
         let behind = self.text.as_bytes().get(self.reading.tokens[m.end - 1].end);
         let starts_line = before.is_none_or(|b| b.kind == Kind::Stop);
-        if matches!(m.kind, Kind::Number(_))
-            && (behind == Some(&b')') || (behind == Some(&b'.') && starts_line))
-        {
+        if matches!(m.kind, Kind::Number(_)) && starts_line && matches!(behind, Some(b')' | b'.')) {
             return i + 1;
         }
         let follows = self.phrase_follows(i + 1);
@@ -549,6 +596,7 @@ impl<'a> Builder<'a> {
                 .is_some_and(|b| b.is_food() || b.is(Classes::DECORATION) || b.unknown || b.is(Classes::SIZE))
             && !self.joined
             && !follows
+            && !(self.current.is_some_and(|c| self.lines[c].quantity > 1) && self.followed_by_modifier(i + 1))
         {
             return i + 1;
         }
@@ -566,7 +614,8 @@ impl<'a> Builder<'a> {
         {
             let line = &mut self.lines[current];
             let dangling = self.anded && !self.correcting;
-            if times_of_last || self.correcting || (!line.counted && !dangling) {
+            let same_sentence = line.phrase.1 > self.mentions.get(self.sentence_from).map_or(0, |m| m.first);
+            if times_of_last || self.correcting || (!line.counted && !dangling && same_sentence) {
                 line.quantity = count;
                 line.counted = true;
                 self.correcting = false;
@@ -613,7 +662,9 @@ impl<'a> Builder<'a> {
         let Some(current) = self.current else { return };
         if self.correcting || !modified {
             let corrected = std::mem::take(&mut self.correcting);
-            if !self.lines[current].split && (corrected || !self.lines[current].counted) {
+            if self.anded && !corrected {
+                self.dangling = true;
+            } else if !self.lines[current].split && (corrected || !self.lines[current].counted) {
                 self.lines[current].quantity = count;
                 self.lines[current].counted = true;
             }
@@ -634,7 +685,11 @@ impl<'a> Builder<'a> {
                 self.lines.push(part);
                 self.current = Some(self.lines.len() - 1);
             }
-            Some(base) if self.lines[base].quantity == count && self.lines[base].counted && count > 0 => {
+            Some(base)
+                if self.lines[base].quantity == count
+                    && self.lines[base].counted
+                    && self.lines.iter().skip(base + 1).any(|line| line.split) =>
+            {
                 self.lines[base].split = true;
                 self.current = Some(base);
             }
@@ -712,6 +767,11 @@ impl<'a> Builder<'a> {
         if self.side_follows(i + 1) {
             lead += 0.8;
         }
+        // "the spicy one"
+        let one = self.mentions.get(i + 1).is_some_and(|m| m.is(Classes::PRONOUN) && m.number == Some(1));
+        if one && self.pending.strong && !self.phrase_follows(i + 2) {
+            lead += 1.5;
+        }
         if self.head_ahead(i) {
             lead -= 0.6;
         }
@@ -719,7 +779,9 @@ impl<'a> Builder<'a> {
             None if !self.head_ahead(i) => lead += 0.3,
             None => {}
             Some(current) => {
-                if self.same_category(current, item) {
+                if !item.whole && !counted {
+                    lead -= 0.5;
+                } else if self.same_category(current, item) {
                     lead += 0.3;
                 } else if self.with {
                     lead -= 0.4;
@@ -759,9 +821,19 @@ impl<'a> Builder<'a> {
         {
             best = *hit;
         }
+        // "on second thought chocolate": another of the same sort.
+        let mut corrected = false;
+        if !clear
+            && self.correcting
+            && let Some(current) = self.current
+            && let Some(hit) = m.items.iter().find(|h| self.same_category(current, h))
+        {
+            best = *hit;
+            corrected = true;
+        }
         let Some(id) = item_of(best) else { return };
-        let general = !best.name && m.related.len() > 1;
-        let in_context = !clear && self.context.contains(&id);
+        let in_context = !clear && (self.context.contains(&id) || corrected);
+        let general = !best.name && m.related.len() > 1 && !in_context;
         // "a sandwich with turkey": the general word came first.
         let words = std::mem::take(&mut self.pending.words);
         let mut doubts = Vec::new();
@@ -773,6 +845,8 @@ impl<'a> Builder<'a> {
             }
             first = first.min(word.first);
         }
+        let pure = doubts.is_empty();
+        doubts.extend(self.pending.doubt.take());
         if m.guessed {
             doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -799,7 +873,11 @@ impl<'a> Builder<'a> {
                 self.op = None;
                 return;
             }
-            mods.extend(tail);
+            tail.into_iter()
+                .filter(|t| !mods.iter().any(|m| m.name == t.name && m.op == t.op))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|m| mods.push(m));
         }
         // "strawberry ice cream" is neither of the two.
         if let Some(current) = self.current
@@ -837,15 +915,22 @@ impl<'a> Builder<'a> {
             general: if general { m.related.clone() } else { Vec::new() },
             partial: !best.whole,
             fresh: true,
+            pure,
         };
         // "a burger, the crispy chicken one"; "a sandwich with turkey"
+        let apart = self.current.is_some_and(|current| {
+            let sentence = self.mentions.get(self.sentence_from).map_or(0, |m| m.first);
+            self.lines[current].phrase.1 <= sentence && count.is_some()
+        });
         if let Some(current) = self.current
             && !self.anded
+            && !apart
+            && self.lines[current].pure
             && self.lines[current].general.contains(&id)
             && !general
             && (count.is_none()
                 || !self.lines[current].counted
-                || self.lines[current].quantity >= draft.quantity)
+                || self.lines[current].quantity > draft.quantity)
             && self.lines[current].fresh
         {
             let whole = &self.lines[current];
@@ -893,7 +978,7 @@ impl<'a> Builder<'a> {
         let clear = if best.whole {
             !second.whole || best.score - second.score > 0.005
         } else {
-            best.score - second.score > 0.2
+            best.score - second.score > 0.3
         };
         (!clear).then(|| {
             format!(
@@ -927,13 +1012,26 @@ impl<'a> Builder<'a> {
         {
             return;
         }
+        // "swiss cheese": the sort is told already, the word says what sort of thing it is.
+        if let Some(last) = i.checked_sub(1).map(|b| &self.mentions[b])
+            && last.end == m.first
+            && m.options.len() > 1
+            && m.options.iter().all(|h| !h.whole && h.last)
+            && let Some(before) = last.options.first()
+            && (before.whole || last.options.len() == 1)
+            && !self.tail.is_empty()
+        {
+            return;
+        }
         let op = self.op.unwrap_or(ModifierOp::Add);
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
         self.op_used = true;
         if self.op != Some(ModifierOp::Remove) {
             self.op = None;
         }
-        self.tail.push(modifier.clone());
+        if self.tail.len() < MOST_MODS {
+            self.tail.push(modifier.clone());
+        }
         // "vegan cheese": what is before the option is not known.
         let words = std::mem::take(&mut self.pending.words);
         let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
@@ -948,7 +1046,9 @@ impl<'a> Builder<'a> {
         if new_phrase {
             self.pending.words = words;
             self.pending.count = self.pending.count.filter(|_| true);
-            self.pending.mods.push(Mod { count: 1, ..modifier });
+            if self.pending.mods.len() < MOST_MODS {
+                self.pending.mods.push(Mod { count: 1, ..modifier });
+            }
             if let Some(doubt) = doubt
                 && !ahead
                 && let Some(current) = self.current
@@ -981,10 +1081,14 @@ impl<'a> Builder<'a> {
         if self.story && !self.pending.strong {
             return;
         }
-        if m.described && !m.unknown {
-            if self.pending.strong {
+        if m.described && !m.unknown && self.op.is_none() {
+            if self.counted() {
                 self.pending.words.push(i);
             }
+            return;
+        }
+        if self.is_name(i) {
+            self.named = Some(i);
             return;
         }
         if let (Some(current), true) = (self.current, self.op.is_some() || (self.with && !self.counted())) {
@@ -992,7 +1096,20 @@ impl<'a> Builder<'a> {
                 self.pending.words.push(i);
                 return;
             }
-            self.unknown_modifier(i, current);
+            // Only what stands in the list: "with lots of love, Rosa" is over at "love".
+            let list = Classes::WITH
+                .or(Classes::REMOVE)
+                .or(Classes::EXTRA)
+                .or(Classes::LIGHT)
+                .or(Classes::JOIN)
+                .or(Classes::ARTICLE)
+                .or(Classes::OR)
+                .or(Classes::DECORATION)
+                .or(Classes::ONTO);
+            let before = i.checked_sub(1).map(|b| &self.mentions[b]);
+            if before.is_some_and(|b| b.is_food() || b.unknown || b.kind == Kind::Comma || b.is(list)) {
+                self.unknown_modifier(i, current);
+            }
             return;
         }
         if self.pending.strong
@@ -1014,9 +1131,79 @@ impl<'a> Builder<'a> {
         } else if self.lines[current].phrase.1 == m.first {
             // "coke zero": a word more than the name.
             self.lines[current].phrase.1 = m.end;
+            if self.lines[current].doubts.len() >= MOST_MODS {
+                return;
+            }
             let doubt = format!("\"{}\" is not on the menu", self.text_of(m.first, m.end));
             self.lines[current].doubts.push(doubt);
         }
+    }
+
+    /// "hi GreenBite", "Jill gets ...", "..., Omar the same": who, not what.
+    fn is_name(&self, i: usize) -> bool {
+        if self.counted() || !self.pending.mods.is_empty() {
+            return false;
+        }
+        if i > 0 && self.named == Some(i - 1) {
+            return true;
+        }
+        let run = self.mentions[i..].iter().take(4).take_while(|m| m.unknown).count();
+        let after = self.mentions.get(i + run);
+        if after.is_some_and(|a| a.is(Classes::THIRD) && !a.is_food()) {
+            return true;
+        }
+        // "Thanks, Leo", "Name: Leo", "Hi, Leo here"
+        let closes = after.is_none_or(|a| matches!(a.kind, Kind::Stop));
+        let here =
+            after.is_some_and(|a| a.kind == Kind::Word && a.is(Classes::FILLER) && !a.is(Classes::PLEASE));
+        if i > 1
+            && self.mentions[i - 1].kind == Kind::Comma
+            && self.mentions[i - 2].is(Classes::FILLER.or(Classes::PLAIN).or(Classes::NOT_FOOD))
+            && !self.mentions[i - 2].is_food()
+            && ((closes && !self.lines.is_empty()) || (here && self.lines.is_empty()))
+        {
+            return true;
+        }
+        // A name in a line of its own below the order, or "Leo here" at its start.
+        if i > 0
+            && self.mentions[i - 1].kind == Kind::Stop
+            && ((here && self.lines.is_empty())
+                || (after.is_none() && !self.lines.is_empty() && self.is_capital(i)))
+        {
+            return true;
+        }
+        let before = i.checked_sub(1).map(|b| &self.mentions[b]);
+        let dish = Classes::JOIN
+            .or(Classes::REQUEST)
+            .or(Classes::WITH)
+            .or(Classes::ARTICLE)
+            .or(Classes::DECORATION)
+            .or(Classes::REMOVE)
+            .or(Classes::EXTRA)
+            .or(Classes::LIGHT)
+            .or(Classes::CONTAINER)
+            .or(Classes::OR);
+        let greeted = before.is_some_and(|b| {
+            b.is(Classes::FILLER.or(Classes::SUBJECT).or(Classes::PLAIN))
+                && !b.is_food()
+                && !b.is(dish)
+                && (!b.is(Classes::PLEASE) || !self.lines.is_empty())
+        });
+        if greeted && self.pending.words.is_empty() {
+            return true;
+        }
+        let capital = self.is_capital(i);
+        let introduces = after.is_some_and(|a| {
+            a.is(Classes::REQUEST.or(Classes::SAME).or(Classes::ARTICLE).or(Classes::ALL_OF))
+                || a.number.is_some()
+        });
+        capital && introduces && !self.pending.strong
+    }
+
+    fn is_capital(&self, i: usize) -> bool {
+        let token = self.reading.tokens.get(self.mentions[i].first);
+        let first = token.and_then(|t| self.text.get(t.start..)).and_then(|t| t.chars().next());
+        first.is_some_and(char::is_uppercase) && !self.shouted
     }
 
     /// Whether the joiner before this stands behind something of the menu.
@@ -1028,7 +1215,7 @@ impl<'a> Builder<'a> {
             if m.kind == Kind::Comma || m.is(Classes::JOIN) {
                 continue;
             }
-            return m.is_food() || m.unknown;
+            return m.is_food() || (m.unknown && self.named != Some(at));
         }
         false
     }
@@ -1037,8 +1224,9 @@ impl<'a> Builder<'a> {
     fn is_whole_clause(&self, to: usize) -> bool {
         let clause = self.mentions.get(self.clause_from..to).unwrap_or_default();
         let plain = Classes::FILLER.or(Classes::PLEASE).or(Classes::DECORATION).or(Classes::GENERIC);
+        let from = self.clause_from.min(to);
         let polite =
-            self.mentions[self.clause_from.min(to)..].iter().take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
+            self.mentions[from..].iter().take(to - from + 3).take(LOOK_AHEAD).any(|m| m.is(Classes::PLEASE));
         clause.iter().all(|m| m.unknown || m.described || m.is_food() || m.is(plain))
             && (polite || self.mentions.iter().all(|m| m.unknown || m.described || m.kind != Kind::Word))
     }
@@ -1072,14 +1260,15 @@ impl<'a> Builder<'a> {
         let op = self.op.unwrap_or(ModifierOp::Add);
         let words = self.text_of(m.first, m.end);
         let line = &mut self.lines[current];
+        let full = line.mods.len() >= MOST_MODS;
         match line.mods.last_mut() {
             // "pickled radish": one thing in two words.
             Some(last) if last.option.is_none() && last.op == op && i > 0 && self.mentions[i - 1].unknown => {
-                last.name = format!("{} {words}", last.name);
-                if let Some(doubt) = line.doubts.last_mut() {
-                    *doubt = doubt.replacen('"', "", 0);
+                if last.name.len() < LONGEST_QUOTE {
+                    last.name = format!("{} {words}", last.name);
                 }
             }
+            _ if full => {}
             _ => {
                 line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
                 if op != ModifierOp::Remove {
@@ -1132,7 +1321,8 @@ impl<'a> Builder<'a> {
     /// Words that wait for an item are an item of their own now, or nothing.
     fn end_words(&mut self, i: usize) {
         let unknown = self.pending.words.iter().any(|at| self.mentions[*at].unknown);
-        if unknown {
+        let described = self.counted() && !self.pending.words.is_empty();
+        if unknown || described {
             self.end_phrase(i);
         }
     }
@@ -1141,9 +1331,22 @@ impl<'a> Builder<'a> {
         let mut pending = std::mem::take(&mut self.pending);
         let unknown = pending.words.iter().any(|at| self.mentions[*at].unknown);
         if unknown {
-            if pending.strong || pending.listed || !pending.mods.is_empty() || self.is_whole_clause(i) {
+            // Better a review too many than a dish that vanishes.
+            let starts = pending.words.first().is_some_and(|at| self.clause_from == *at);
+            if pending.strong
+                || pending.listed
+                || starts
+                || !pending.mods.is_empty()
+                || self.is_whole_clause(i)
+            {
                 self.strange_item(pending);
             }
+            return;
+        }
+        let waits = self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH) || m.kind == Kind::Comma);
+        if !pending.words.is_empty() && pending.strong && !pending.only_request && !waits {
+            // A word that only a description has: "a beer".
+            self.strange_item(pending);
             return;
         }
         if pending.mods.is_empty() && pending.size.is_none() {
@@ -1202,6 +1405,7 @@ impl<'a> Builder<'a> {
             general: Vec::new(),
             partial: false,
             fresh: true,
+            pure: false,
         };
         self.op = None;
         self.with = false;
@@ -1239,6 +1443,9 @@ impl<'a> Builder<'a> {
     fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
         for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
             if m.is_food() {
+                if m.options.first().is_some_and(|h| h.whole) && !m.items.first().is_some_and(|h| h.whole) {
+                    return None;
+                }
                 let ids: Vec<u16> =
                     m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
@@ -1278,7 +1485,7 @@ impl<'a> Builder<'a> {
             if m.unknown {
                 return true;
             }
-            if m.described && m.classes == Classes::NONE {
+            if m.described && m.classes.only(Classes::TOPICS) {
                 return true;
             }
             if m.is(Classes::CONTAINER
@@ -1306,11 +1513,8 @@ impl<'a> Builder<'a> {
             .take(3)
             .find(|m| !m.is(Classes::PRONOUN.or(Classes::CONTAINER)) || m.is_food())
             .is_some_and(|m| {
-                m.is(Classes::WITH
-                    .or(Classes::REMOVE)
-                    .or(Classes::EXTRA)
-                    .or(Classes::LIGHT)
-                    .or(Classes::ONTO))
+                m.is(Classes::WITH.or(Classes::REMOVE).or(Classes::EXTRA).or(Classes::LIGHT))
+                    || m.is(Classes::ONTO.or(Classes::ALL_OF))
                     || !m.options.is_empty()
             })
     }
@@ -1327,7 +1531,7 @@ impl<'a> Builder<'a> {
         let mut any = false;
         for m in self.mentions.iter().skip(from).take(LOOK_AHEAD) {
             if m.is_food() {
-                if m.options.is_empty() {
+                if m.options.is_empty() || (!m.items.is_empty() && !m.options[0].whole) {
                     return false;
                 }
                 any = true;
@@ -1410,7 +1614,13 @@ impl<'a> Builder<'a> {
     fn text_of(&self, first: usize, end: usize) -> String {
         let tokens = &self.reading.tokens;
         match (tokens.get(first), end.checked_sub(1).and_then(|last| tokens.get(last))) {
-            (Some(a), Some(b)) => self.text.get(a.start..b.end).unwrap_or_default().to_owned(),
+            (Some(a), Some(b)) => {
+                let words = self.text.get(a.start..b.end).unwrap_or_default();
+                match words.char_indices().nth(LONGEST_QUOTE) {
+                    Some((end, _)) => format!("{}\u{2026}", &words[..end]),
+                    None => words.to_owned(),
+                }
+            }
             _ => String::new(),
         }
     }
@@ -1456,6 +1666,7 @@ impl<'a> Builder<'a> {
                 general: Vec::new(),
                 partial: false,
                 fresh: true,
+                pure: false,
             });
         }
         let menu = self.lexicon.menu();
@@ -1469,6 +1680,7 @@ impl<'a> Builder<'a> {
                 });
             }
             let mut doubts = draft.doubts.clone();
+            doubts.truncate(MOST_MODS);
             if draft.quantity > bounds.quantity {
                 doubts.push(format!(
                     "{} is more than the {} that nobody has to look at",
@@ -1514,6 +1726,9 @@ impl Draft {
     fn push(&mut self, modifier: Mod) {
         if let Some(known) = self.mods.iter_mut().find(|m| m.name == modifier.name && m.op == modifier.op) {
             known.count = known.count.max(modifier.count);
+            return;
+        }
+        if self.mods.len() >= MOST_MODS {
             return;
         }
         self.mods.push(modifier);

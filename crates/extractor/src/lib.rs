@@ -2,8 +2,8 @@
 //!
 //! `extract.rs` is the decision, a pure function; `stage.rs` reads and publishes.
 
-pub mod extract;
 pub mod config;
+pub mod extract;
 pub mod stage;
 
 use contracts::Code;

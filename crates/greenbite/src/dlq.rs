@@ -284,7 +284,8 @@ pub async fn replay(bus: &Bus, store: &Store, entry: &Entry) -> anyhow::Result<R
             }
         }
         _ => {
-            let bytes = dead_letter::payload_bytes(&entry.letter.payload).context("its payload cannot be read")?;
+            let bytes =
+                dead_letter::payload_bytes(&entry.letter.payload).context("its payload cannot be read")?;
             publish_again(bus, entry, bytes).await?
         }
     };

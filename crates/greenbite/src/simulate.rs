@@ -43,7 +43,9 @@ pub struct Args {
 
 /// Replays a data set.
 pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
-    let whole = |span: Span| span.from.fract() == 0.0 && span.to.fract() == 0.0 && span.from >= 1.0 && span.to <= 1_000.0;
+    let whole = |span: Span| {
+        span.from.fract() == 0.0 && span.to.fract() == 0.0 && span.from >= 1.0 && span.to <= 1_000.0
+    };
     if !whole(args.batch) {
         bail!(runtime::StartError::settings("--batch wants two whole numbers from 1 to 1000, such as 1-8"));
     }
@@ -66,7 +68,10 @@ pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
     let replayed = replay(&store, &data, &plan, stop, |now| {
         let length = data.rows.len() as u64;
         if now.together == 0 && !now.at.is_multiple_of(length) {
-            complain(&format!("going on behind message {} of {length}; --restart begins anew", now.at % length));
+            complain(&format!(
+                "going on behind message {} of {length}; --restart begins anew",
+                now.at % length
+            ));
         }
         let progress = progress.get_or_insert_with(|| Progress::new(now.count, "messages"));
         progress.at_with(now.sent, &format!("({} together)", now.together));

@@ -78,6 +78,9 @@ impl Relay {
         let mut paused: Option<Paused> = None;
         self.handle.note("relay", "at work");
         while !stopping.is_cancelled() {
+            if stopping.run_until_cancelled(self.handle.unpaused()).await.is_none() {
+                break;
+            }
             let wait = match self.pass().await {
                 Ok(pass) => {
                     if let Some(paused) = paused.take() {

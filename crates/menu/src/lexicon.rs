@@ -32,6 +32,8 @@ pub struct Hit {
     pub whole: bool,
     /// The whole name itself.
     pub name: bool,
+    /// The name ends with it: "cheese" of "American Cheese".
+    pub last: bool,
 }
 
 /// What is known about a word of the menu.
@@ -101,6 +103,8 @@ pub struct Lexicon {
     by_stem: KeyMap<u32>,
     words: Vec<Word>,
     stems: Vec<String>,
+    /// Words as they are on the menu, where that is not the stem: for spelling.
+    surfaces: Vec<(String, u32)>,
     deletions: KeyMap<Vec<u32>>,
     language_deletions: Vec<KeyMap<Vec<u32>>>,
     beginnings: KeyMap<Vec<u32>>,
@@ -113,6 +117,22 @@ const LITTLE_WORDS: &[&str] = &[
     "au", "aux", "avec", "le", "und", "mit", "the", "al", "alla", "e", "du", "des", "del", "style",
 ];
 
+/// Only words that hold a sentence together are corrected; a noun with a slip may be a dish.
+const STRUCTURE: Classes = Classes(
+    Classes::REQUEST.0
+        | Classes::PLEASE.0
+        | Classes::WITH.0
+        | Classes::REMOVE.0
+        | Classes::NUMBER.0
+        | Classes::JOIN.0
+        | Classes::EXTRA.0
+        | Classes::ARTICLE.0
+        | Classes::ASK.0
+        | Classes::QUESTION_START.0,
+);
+
+/// Most words of a name.
+const LONGEST_NAME: usize = 14;
 /// Shortest word that is corrected.
 const SHORTEST_CORRECTED: usize = 4;
 /// From here on two slips are forgiven.
@@ -129,6 +149,7 @@ impl Lexicon {
             by_stem: KeyMap::default(),
             words: Vec::new(),
             stems: Vec::new(),
+            surfaces: Vec::new(),
             deletions: KeyMap::default(),
             language_deletions: Vec::new(),
             beginnings: KeyMap::default(),
@@ -315,6 +336,16 @@ impl Lexicon {
         }
     }
 
+    fn add_surfaces(&mut self, name: &str) {
+        for token in tokens(name).iter().filter(|t| t.kind == Kind::Word && t.text != t.stem) {
+            if let Some(number) = self.by_stem.get(&key::of(&token.stem)).copied()
+                && !self.surfaces.iter().any(|(text, n)| *n == number && *text == token.text)
+            {
+                self.surfaces.push((token.text.clone(), number));
+            }
+        }
+    }
+
     fn add_parts(&mut self, name: &str, target: Target, weight: &impl Fn(&str) -> f32, factor: f32) {
         let stems = content(name);
         let total: f32 = stems.iter().map(|s| weight(s)).sum();
@@ -336,6 +367,7 @@ impl Lexicon {
                 None => parts.push(part),
             }
         }
+        self.add_surfaces(name);
     }
 
     fn describe(&mut self, stem: &str, item: u16) {
@@ -418,15 +450,17 @@ impl Lexicon {
     }
 
     fn index_spelling(&mut self) {
-        for (number, stem) in (0_u32..).zip(&self.stems) {
+        let stems = self.stems.iter().zip(0_u32..).map(|(stem, number)| (stem.clone(), number));
+        let all: Vec<(String, u32)> = stems.chain(self.surfaces.iter().cloned()).collect();
+        for (stem, number) in all {
             if self.words[number as usize].parts.is_empty() {
                 continue;
             }
             let letters = stem.chars().count();
             if letters >= SHORTEST_CORRECTED && stem.chars().all(char::is_alphabetic) {
-                for k in deletions(stem, if letters >= LONG_WORD { 2 } else { 1 }) {
+                for k in deletions(&stem, if letters >= LONG_WORD { 2 } else { 1 }) {
                     let list = self.deletions.entry(k).or_default();
-                    if list.last() != Some(&number) {
+                    if !list.contains(&number) {
                         list.push(number);
                     }
                 }
@@ -434,7 +468,10 @@ impl Lexicon {
             let mut beginning = key::EMPTY;
             for (at, c) in stem.char_indices() {
                 if at >= 3 {
-                    self.beginnings.entry(beginning).or_default().push(number);
+                    let list = self.beginnings.entry(beginning).or_default();
+                    if !list.contains(&number) {
+                        list.push(number);
+                    }
                 }
                 beginning = key::extend(beginning, c.encode_utf8(&mut [0; 4]));
             }
@@ -458,7 +495,7 @@ impl Lexicon {
         // Without "and" and the like, for names that have one elsewhere.
         let mut bare = key::EMPTY;
         let mut skipped = false;
-        for (n, token) in tokens[at..].iter().enumerate() {
+        for (n, token) in tokens[at..].iter().take(LONGEST_NAME).enumerate() {
             if !matches!(token.kind, Kind::Word | Kind::Number(_)) {
                 return;
             }
@@ -477,13 +514,19 @@ impl Lexicon {
             for k in [Some(stems), other, accented].into_iter().flatten() {
                 for written in self.names.get(&k).into_iter().flatten() {
                     let score = if written.surface == surface { written.score } else { written.score * 0.98 };
-                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
+                    found(
+                        n + 1,
+                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
+                    );
                 }
             }
             if skipped && !little {
                 for written in self.names.get(&bare).into_iter().flatten().filter(|w| w.bare) {
                     let score = written.score * 0.98;
-                    found(n + 1, Hit { target: written.target, score, whole: true, name: written.name });
+                    found(
+                        n + 1,
+                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
+                    );
                 }
             }
             if ![stems, ending, bare].iter().any(|k| self.name_beginnings.contains_key(k)) {
@@ -509,41 +552,58 @@ impl Lexicon {
         {
             return Some(Known { word: *number, how: How::Begun });
         }
-        let stem = token.stem.as_str();
-        let letters = stem.chars().count();
+        let stem = self.closest(&token.stem);
+        let text = if token.text == token.stem { None } else { self.closest(&token.text) };
+        let (_, word, how) = [stem, text].into_iter().flatten().min_by_key(|(apart, _, _)| *apart)?;
+        Some(Known { word, how })
+    }
+
+    /// The word of the menu that is closest in spelling, and how far away.
+    fn closest(&self, written: &str) -> Option<(usize, u32, How)> {
+        let letters = written.chars().count();
         if letters < SHORTEST_CORRECTED {
             return None;
         }
         let bound = if letters >= LONG_WORD { 2 } else { 1 };
-        let mut best: Option<(usize, u32)> = None;
-        for k in deletions(stem, bound) {
+        let mut best: Option<(usize, u32, &str)> = None;
+        for k in deletions(written, bound) {
             for number in self.deletions.get(&k).into_iter().flatten() {
-                if best.is_some_and(|(_, b)| b == *number) {
+                if best.is_some_and(|(_, b, _)| b == *number) {
                     continue;
                 }
-                if let Some(apart) = spelling::distance(stem, &self.stems[*number as usize], bound)
-                    && best.is_none_or(|(b, _)| apart < b)
-                {
-                    best = Some((apart, *number));
+                let stem = self.stems[*number as usize].as_str();
+                let surfaces =
+                    self.surfaces.iter().filter(|(_, n)| n == number).map(|(text, _)| text.as_str());
+                for meant in std::iter::once(stem).chain(surfaces) {
+                    if let Some(apart) = spelling::distance(written, meant, bound)
+                        && best.is_none_or(|(b, _, _)| apart < b)
+                    {
+                        best = Some((apart, *number, meant));
+                    }
                 }
             }
         }
-        let (apart, word) = best?;
-        let meant = self.stems[word as usize].as_str();
+        let (apart, word, meant) = best?;
         let same_length = meant.chars().count() == letters;
-        let swapped = same_length && is_swap(stem, meant);
-        let same_start = stem.chars().next() == meant.chars().next();
+        let swapped = same_length && is_swap(written, meant);
+        let same_start = written.chars().next() == meant.chars().next();
         let sure = match apart {
+            0 => true,
             // A swap or a letter too many or too few is a slip; another letter may be another word.
             1 if swapped => true,
             1 if same_length => letters >= 6 && same_start,
             1 => letters >= 5,
             _ => letters >= LONG_WORD && same_start,
         };
-        if !sure && (letters < 5 && !swapped) && same_length {
+        if !sure && letters < 5 && !swapped && same_length {
             return None;
         }
-        Some(Known { word, how: if sure { How::Slip } else { How::Guess } })
+        Some((apart, word, if sure { How::Slip } else { How::Guess }))
+    }
+
+    /// A word's stem.
+    pub fn stem(&self, word: u32) -> &str {
+        &self.stems[word as usize]
     }
 
     /// The classes of the word of a language that was meant by an unknown one.
@@ -562,7 +622,7 @@ impl Lexicon {
                     && (!same_length || is_swap(word, &token.text))
                     && word.as_bytes().first() == token.text.as_bytes().first()
                     && let Some(entry) = words.word(word)
-                    && !entry.classes.has(Classes::NOT_FOOD)
+                    && entry.classes.has(STRUCTURE)
                 {
                     return Some(entry);
                 }

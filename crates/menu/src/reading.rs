@@ -95,6 +95,19 @@ impl Lexicon {
             })
             .collect();
 
+        // As it was meant, for names of several words: "choc milk shake".
+        let mut meant: Option<Vec<Token>> = None;
+        for (at, known) in known.iter().enumerate() {
+            if let Some(known) = known
+                && known.how != How::Same
+            {
+                let token = &mut meant.get_or_insert_with(|| tokens.clone())[at];
+                token.stem = self.stem(known.word).to_owned();
+                token.text.clone_from(&token.stem);
+            }
+        }
+        let meant = meant.as_deref().unwrap_or(&tokens);
+
         // The best cover, from the end to the start.
         let n = tokens.len();
         let mut best: Vec<Step> = vec![Step { value: 0.0, length: 1, edge: Edge::Single }; n + 1];
@@ -108,7 +121,7 @@ impl Lexicon {
             };
             consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
             if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
-                self.names_at(&tokens, at, |length, hit| {
+                self.names_at(meant, at, |length, hit| {
                     consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name)
                 });
                 // What a question is about says nothing about the parts of a sentence.
@@ -127,7 +140,7 @@ impl Lexicon {
         while at < n {
             let step = best[at];
             let end = at + step.length;
-            mentions.push(self.mention(language, &tokens, &known, at, end, step.edge));
+            mentions.push(self.mention(language, (&tokens, meant), &known, at, end, step.edge));
             at = end;
         }
         Reading { text, tokens, mentions, language, language_code: words.language.clone() }
@@ -136,7 +149,7 @@ impl Lexicon {
     fn mention(
         &self,
         language: usize,
-        tokens: &[Token],
+        (tokens, meant): (&[Token], &[Token]),
         known: &[Option<Known>],
         first: usize,
         end: usize,
@@ -173,7 +186,7 @@ impl Lexicon {
             }
         }
         match edge {
-            Edge::Name => self.names_at(tokens, first, |length, hit| {
+            Edge::Name => self.names_at(meant, first, |length, hit| {
                 if first + length == end {
                     mention.add(hit);
                 }
@@ -187,8 +200,8 @@ impl Lexicon {
         if edge != Edge::Language {
             mention.described =
                 known[first..end].iter().flatten().any(|k| !self.word(k.word).described.is_empty());
-            mention.guessed =
-                known[first..end].iter().flatten().any(|k| k.how == How::Guess) && edge != Edge::Name;
+            // One guess among several words that fit together is none.
+            mention.guessed = end == first + 1 && known[first].is_some_and(|k| k.how == How::Guess);
             mention.items.sort_by(|a, b| b.score.total_cmp(&a.score));
             mention.options.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
@@ -262,7 +275,7 @@ impl Lexicon {
             if all {
                 let score =
                     (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
-                mention.add(Hit { target: part.target, score, whole: false, name: false });
+                mention.add(Hit { target: part.target, score, whole: false, name: false, last: ends });
             }
         }
     }

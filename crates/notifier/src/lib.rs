@@ -108,7 +108,7 @@ pub async fn try_webhooks(config: &Config) -> Result<Vec<Trial>, StartError> {
     let mut done = Vec::with_capacity(trials.len());
     for (webhook, categories) in trials {
         let outcome = webhook.announce(&compose::trial(&categories)).await;
-        done.push(Trial { categories, outcome: outcome.map_err(|error| error.to_string()) });
+        done.push(Trial { categories, outcome: outcome.map(drop).map_err(|error| error.to_string()) });
     }
     Ok(done)
 }

@@ -163,6 +163,12 @@ fn enquiry() -> Registration {
     Registration::Enquiry { number: 5, topic: EnquiryTopic::Hours, proposed_reply: None }
 }
 
+/// What pauses this stage, as `/readyz` says it.
+fn paused(running: &Running, durable: &str) -> Value {
+    let stages = running.report()["stages"].as_array().cloned().unwrap_or_default();
+    stages.into_iter().find(|stage| stage["durable"] == durable).unwrap()["paused"].clone()
+}
+
 #[tokio::test]
 async fn every_category_is_shown_by_its_own_webhook_and_the_line_learns_what_was_sent() {
     let rig = Rig::new().await;
@@ -267,6 +273,11 @@ async fn a_database_that_goes_away_between_sending_and_noting_it_leads_to_no_rep
     postgres.crash().await;
     // Discord answers after a second; from then on noting it fails for good after five more.
     tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(
+        paused(&running, "notifier-order")["code"],
+        "GB502",
+        "the mark did not fail, so nothing is shown"
+    );
     postgres.start_again().await.unwrap();
     let notified = rig.notified(Topic::NotifiedOrder, id, 1).await;
     assert!(!notified.delivery.possible_repeat);
@@ -283,12 +294,8 @@ async fn a_webhook_that_is_gone_pauses_its_category_and_no_other() {
     let running = rig.run().await;
     let id = rig.messages(1).await[0];
     rig.publish(id, 1, enquiry()).await;
-    let paused = |report: &Value| {
-        let stages = report["stages"].as_array().cloned().unwrap_or_default();
-        stages.into_iter().find(|stage| stage["durable"] == "notifier-enquiry").unwrap()["paused"].clone()
-    };
     let reason = wait_until("the pause", SOON, async || {
-        let report = paused(&running.report());
+        let report = paused(&running, "notifier-enquiry");
         Ok((report["code"] == "GB505").then(|| report["reason"].clone()))
     });
     let reason = reason.await.unwrap();
@@ -305,7 +312,7 @@ async fn a_webhook_that_is_gone_pauses_its_category_and_no_other() {
     rig.discord.set_fault_of("enquiry", None);
     let notified = rig.notified(Topic::NotifiedEnquiry, id, 1).await;
     assert!(!notified.delivery.possible_repeat, "a 404 was surely not shown");
-    assert_eq!(paused(&running.report()), Value::Null);
+    assert_eq!(paused(&running, "notifier-enquiry"), Value::Null);
     running.stop().await.unwrap();
 }
 

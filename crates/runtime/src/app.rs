@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
+use crate::control::Pause;
 use crate::error::StartError;
 use crate::outage::{Dependency, Gate, Outage};
 use crate::settings::{Settings, Validate};
@@ -146,6 +147,11 @@ impl Handle {
         self.shared.stopping.clone()
     }
 
+    /// Waits while a class has the service paused; background work that takes in or sends on asks it first.
+    pub async fn unpaused(&self) {
+        self.shared.pause.over().await;
+    }
+
     /// The service cannot go on: it stops in order and exits with this reason.
     pub fn fatal(&self, error: StartError) {
         self.shared.fatal(error);
@@ -201,6 +207,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: CancellationToken,
     /// What still runs is given up.
     pub(crate) abandoning: CancellationToken,
+    /// A class has it stand still.
+    pub(crate) pause: Pause,
     pub(crate) running: std::sync::OnceLock<Parts>,
     notes: Mutex<BTreeMap<String, String>>,
     failure: Mutex<Option<StartError>>,
@@ -240,6 +248,7 @@ impl Shared {
             bus,
             stopping: CancellationToken::new(),
             abandoning: CancellationToken::new(),
+            pause: Pause::default(),
             running: std::sync::OnceLock::new(),
             notes: Mutex::default(),
             failure: Mutex::default(),

@@ -53,6 +53,7 @@ pub(crate) fn report(shared: &Shared) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "ready": connected && !stopping && shared.outages().is_empty(),
         "stopping": stopping,
+        "paused": shared.pause.shown(),
         "bus": { "connected": connected },
         "dependencies": dependencies.collect::<Vec<_>>(),
         "stages": stages.collect::<Vec<_>>(),

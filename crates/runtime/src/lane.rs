@@ -15,7 +15,7 @@ use futures::FutureExt;
 use tokio::sync::MutexGuard;
 use tracing::{Instrument, info_span};
 
-use crate::app::{AnyStage, Shared, StageState};
+use crate::app::{AnyStage, Decoded, Shared, StageState};
 use crate::bus::BusError;
 use crate::dead_letter::{self, Verdict};
 use crate::delivery::Delivery;
@@ -24,7 +24,7 @@ use crate::feed::{Feed, Lost};
 use crate::metrics::Metrics;
 use crate::outage::backoff;
 use crate::provision::{Found, look_for};
-use crate::publish::event_headers;
+use crate::publish::{Once, event_headers};
 use crate::stage::{Context, Outcome, StageError, What};
 use crate::stats::InWork;
 use crate::telemetry;
@@ -82,7 +82,17 @@ impl Line {
             let next = tokio::select! {
                 biased;
                 () = shared.stopping.cancelled() => break,
-                next = next => next,
+                () = shared.pause.begun() => None,
+                next = next => Some(next),
+            };
+            let Some(next) = next else {
+                // What the server already sends to this lane goes back at once; it has asked for nothing more.
+                let fresh = Feed::new(shared.bus.clone(), STREAM, state.spec.durable);
+                std::mem::replace(&mut feed, fresh).close(LAST_DELIVERIES).await;
+                tokio::select! {
+                    () = shared.stopping.cancelled() => break,
+                    () = shared.pause.over() => continue,
+                }
             };
             match next {
                 Ok(delivery) => self.take(delivery).await,
@@ -205,7 +215,8 @@ impl Line {
         self.clear_to_work().await?;
         let verdict = match self.read(delivery) {
             Err(verdict) => verdict,
-            Ok((id, generation)) => {
+            Ok(event) => {
+                let (id, generation) = (event.id, event.generation);
                 // A durable that was created anew counts from 1 again what the one before delivered.
                 let maybe_again =
                     delivery.attempt > 1 || delivery.stored_at < self.state.durable.created.load(Relaxed);
@@ -215,7 +226,7 @@ impl Line {
                 }
                 let cx =
                     Context { message_id: id, attempt: delivery.attempt, generation, trace: trace.clone() };
-                match self.handle(delivery, cx.clone()).await? {
+                match self.handle(delivery, event, cx.clone()).await? {
                     Ran::Decided(outcome, took) => match self.conclude(outcome, took, &cx).await? {
                         None => return Ok(Ending::Done),
                         Some(verdict) => verdict,
@@ -242,8 +253,8 @@ impl Line {
         }
     }
 
-    /// Id and generation of the event, or why it is none of this stage's.
-    fn read(&self, delivery: &Delivery) -> Result<(MessageId, u32), Verdict> {
+    /// The event, or why it is none of this stage's.
+    fn read(&self, delivery: &Delivery) -> Result<Decoded, Verdict> {
         let subject = delivery.message.subject.as_str();
         let dead = |code, reason: String| Err(Verdict { code, reason });
         let id = match Topic::parse(subject) {
@@ -264,7 +275,7 @@ impl Line {
             );
         }
         match self.stage.clone().decode(&delivery.message.payload) {
-            Ok(event) if event.id == id => Ok((id, event.generation)),
+            Ok(event) if event.id == id => Ok(event),
             Ok(event) => {
                 dead(Code::WrongId, format!("the subject says message {id}, the event says {}", event.id))
             }
@@ -297,10 +308,13 @@ impl Line {
     }
 
     /// Runs the handler, and again after an outage, until it comes to something else.
-    async fn handle(&self, delivery: &Delivery, cx: Context) -> Result<Ran, Ending> {
-        let mut turn = None;
+    async fn handle(&self, delivery: &Delivery, event: Decoded, cx: Context) -> Result<Ran, Ending> {
+        let (mut turn, mut event) = (None, Some(event));
         loop {
-            let ran = self.run_once(delivery, cx.clone()).await;
+            // The handler takes the event with it; for another run it is read again.
+            let again = || self.stage.clone().decode(&delivery.message.payload).ok();
+            let Some(next) = event.take().or_else(again) else { return Err(Ending::Release(Duration::ZERO)) };
+            let ran = self.run_once(next, cx.clone()).await;
             if let Ran::Failed(StageError::Outage { code, reason }) = &ran {
                 self.state.stats.error(format!("{code}: {reason}"));
                 self.state.gate.close(*code, reason);
@@ -315,10 +329,7 @@ impl Line {
         }
     }
 
-    async fn run_once(&self, delivery: &Delivery, cx: Context) -> Ran {
-        let Ok(event) = self.stage.clone().decode(&delivery.message.payload) else {
-            return Ran::Panicked("the event could be read once, but not twice".to_owned());
-        };
+    async fn run_once(&self, event: Decoded, cx: Context) -> Ran {
         let started = Instant::now();
         let run = AssertUnwindSafe((event.run)(cx)).catch_unwind();
         match tokio::time::timeout(self.shared.settings.lanes.deadline(), run).await {
@@ -363,10 +374,8 @@ impl Line {
         };
         let msg_id = format!("{id}:{}:{}", self.state.spec.durable, cx.generation);
         let headers = event_headers(version, &cx.trace);
-        let publish = || {
-            self.shared.bus.publish_once(topic, id, cx.generation, &msg_id, headers.clone(), payload.clone())
-        };
-        match self.insist(publish).await? {
+        let once = Once::new(topic, id, cx.generation, &msg_id, headers, payload);
+        match self.insist(|| self.shared.bus.publish(&once)).await? {
             Ok(_) => Ok(None),
             Err(error) if error.kind() == FailureKind::Fatal => Err(self.cannot_go_on(&error)),
             Err(error) => Ok(Some(Verdict { code: error.code(), reason: error.to_string() })),

@@ -15,6 +15,7 @@
 //! | long work | a sign of life every third of the ack wait | `lane` |
 //! | passing failures | given back with growing pauses, then a dead letter (GB301) | `lane` |
 //! | panics, deadlines | one more try, then a dead letter (GB303, GB302); the process lives | `lane` |
+//! | pauses by word | a class pauses a station on `greenbite-control.<service>`, for a minute at most; renewed, or over by itself | `control` |
 //! | outages | the message stays in hand, nothing more is pulled; said once; one lane at a time tries whether it is over; no message loses a try by it | `outage`, `lane` |
 //! | dead letters | the whole original with headers, reason and trace, in a stream of their own | [`dead_letter`] |
 //! | stopping | lanes ask for nothing more, what was on its way is given back at once, handlers finish within their grace, the connection drains, telemetry last | `run` |
@@ -78,6 +79,7 @@
 mod app;
 mod bus;
 mod cli;
+mod control;
 pub mod dead_letter;
 mod delivery;
 mod error;

@@ -15,6 +15,30 @@ use serde::Deserialize;
 use crate::bus::{Bus, BusError};
 use crate::trace::Trace;
 
+/// A publication that is to happen once a generation.
+pub(crate) struct Once {
+    subject: String,
+    generation: u32,
+    headers: HeaderMap,
+    payload: Bytes,
+}
+
+impl Once {
+    pub(crate) fn new(
+        topic: Topic,
+        id: MessageId,
+        generation: u32,
+        msg_id: &str,
+        mut headers: HeaderMap,
+        payload: Bytes,
+    ) -> Self {
+        headers.insert(NATS_MESSAGE_ID, msg_id);
+        headers.insert(NATS_EXPECTED_STREAM, STREAM);
+        headers.insert(header::GENERATION, generation.to_string());
+        Once { subject: topic.subject(id), generation, headers, payload }
+    }
+}
+
 /// How a publication went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
@@ -65,24 +89,27 @@ impl Bus {
         id: MessageId,
         generation: u32,
         msg_id: &str,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         payload: Bytes,
     ) -> Result<Published, BusError> {
+        self.publish(&Once::new(topic, id, generation, msg_id, headers, payload)).await
+    }
+
+    /// Says a publication that is to happen once. It may be said again.
+    pub(crate) async fn publish(&self, once: &Once) -> Result<Published, BusError> {
+        let Once { subject, generation, headers, payload } = once;
         if payload.len() > MAX_EVENT_BYTES {
             return Err(BusError::TooLarge(format!("{} bytes, {MAX_EVENT_BYTES} at most", payload.len())));
         }
-        let subject = topic.subject(id);
-        headers.insert(NATS_MESSAGE_ID, msg_id);
-        headers.insert(NATS_EXPECTED_STREAM, STREAM);
-        headers.insert(header::GENERATION, generation.to_string());
         let mut expected = 0;
         loop {
+            let mut headers = headers.clone();
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
-            match self.store(STREAM, &subject, headers.clone(), payload.clone()).await? {
+            match self.store(STREAM, subject, headers, payload.clone()).await? {
                 Stored::At(sequence) => return Ok(Published::Stored(sequence)),
                 Stored::Duplicate => return Ok(Published::AlreadyThere),
-                Stored::NotExpected => match self.last_for(&subject).await? {
-                    Some(last) if last.generation() >= generation => return Ok(Published::AlreadyThere),
+                Stored::NotExpected => match self.last_for(subject).await? {
+                    Some(last) if last.generation() >= *generation => return Ok(Published::AlreadyThere),
                     Some(last) => expected = last.sequence,
                     None => expected = 0,
                 },

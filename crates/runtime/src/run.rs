@@ -22,7 +22,7 @@ use crate::outage::Gate;
 use crate::provision::{Found, look_for};
 use crate::settings::Settings;
 use crate::stats::Stats;
-use crate::{health, service};
+use crate::{control, health, service};
 
 /// How long the start waits for the bus before it goes on without.
 const FIRST_CONNECTION: Duration = Duration::from_secs(2);
@@ -151,6 +151,9 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
         }
     });
     endpoints.spawn(service::answer(shared.clone()));
+    if Service::STATIONS.contains(&shared.service) {
+        endpoints.spawn(control::listen(shared.clone()));
+    }
     let every = Duration::from_millis(settings.process.probe_ms);
     for dependency in dependencies {
         let stopping = shared.abandoning.clone();

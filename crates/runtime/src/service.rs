@@ -82,6 +82,7 @@ fn respond(verb: &str, name: &str, started: DateTime<Utc>, shared: &Shared) -> O
 
 fn metadata(shared: &Shared) -> BTreeMap<String, String> {
     let mut metadata = shared.notes();
+    metadata.extend(shared.pause.shown().map(|shown| ("paused".to_owned(), shown)));
     for (name, outage) in shared.outages() {
         metadata.insert(format!("paused.{name}"), format!("{}: {}", outage.code, outage.reason));
     }

@@ -223,6 +223,13 @@ fn push_word(out: &mut Vec<Token>, word: String, start: usize, end: usize) {
 /// A word without its plural ending; names and texts go through the same, so it need not be a word of the language.
 pub fn singular(word: &str) -> String {
     let mut stem = word;
+    if let [first, second, b's'] = word.as_bytes()
+        && ![first, second].iter().any(|letter| matches!(letter, b's'))
+        && !matches!(second, b'a' | b'e' | b'i' | b'o' | b'u')
+    {
+        // "ojs"
+        return word[..2].to_owned();
+    }
     if stem.len() > 3 && stem.ends_with('s') && !stem.ends_with("ss") {
         stem = &stem[..stem.len() - 1];
     }

@@ -123,6 +123,8 @@ classes! {
     COPULA = 49,
     /// "don't send".
     UNWANTED = 50,
+    /// What somebody else does: "Jill gets".
+    THIRD = 51,
 }
 
 impl Classes {
@@ -238,6 +240,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("please", Classes::PLEASE),
     ("onto", Classes::ONTO),
     ("half", Classes::HALF),
+    ("third", Classes::THIRD),
     ("subject", Classes::SUBJECT),
     ("copula", Classes::COPULA),
     ("unwanted", Classes::UNWANTED),

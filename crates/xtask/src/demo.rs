@@ -12,7 +12,7 @@ use testkit::line::Options;
 use testkit::{Durability, Line, repository};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cargo, install};
+use crate::{cargo, install, minilm};
 
 /// Runs the whole line on this machine with private servers, and replays the data set through it.
 ///
@@ -43,9 +43,25 @@ pub struct Arguments {
 /// How long the last messages may take to reach the kitchen.
 const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 
+/// How well the line understands the data set, from the repository's root.
+const EVAL: [&str; 9] = [
+    "eval",
+    "--menu",
+    "data/menu.csv",
+    "--options",
+    "data/options.csv",
+    "--messages",
+    "data/messages.csv",
+    "--labels",
+    "data/labels.jsonl",
+];
+
 /// Installs, builds, runs.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     install::ensure(&[install::NATS, install::MEMCACHED, install::POSTGRESQL])?;
+    if let Err(error) = minilm::ensure() {
+        println!("Without a model, should the hub be out of reach too, words alone match names: {error:#}");
+    }
     println!("Building");
     let mut build = cargo::command();
     build.args(["build", "--workspace", "--bins"]);
@@ -113,8 +129,8 @@ async fn play(line: &Line, arguments: &Arguments) -> anyhow::Result<()> {
     println!();
     print_outcomes(line, &started).await?;
     println!("\nHow well the messages were understood, against data/labels.jsonl:\n");
-    run_greenbite(line, &["eval"]).await?;
-    println!("\nThe same again: {} eval", shown(&line.greenbite_command(&[])));
+    run_greenbite(line, &EVAL).await?;
+    println!("\nThe same again: {} {}", shown(&line.greenbite_command(&[])), EVAL.join(" "));
     print_what_next(line, arguments.keep).await
 }
 

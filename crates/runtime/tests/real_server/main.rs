@@ -3,6 +3,7 @@
 
 mod faults;
 mod outages;
+mod pausing;
 mod publishing;
 mod rights;
 mod shutdown;
