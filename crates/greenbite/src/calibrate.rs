@@ -37,10 +37,10 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct Model {
     /// Model of the hub (owner/name or owner/name@revision), folder of a model, or none.
-    #[arg(long, env = "GREENBITE_MENU_VALIDATOR__MODEL", default_value = Config::default().model)]
+    #[arg(long, env = "GREENBITE_MENU_VALIDATOR__MODEL", default_value_t = Config::default().model)]
     pub model: String,
     /// What stands in where the model cannot be had.
-    #[arg(long, env = "GREENBITE_MENU_VALIDATOR__FALLBACK", default_value = Config::default().fallback)]
+    #[arg(long, env = "GREENBITE_MENU_VALIDATOR__FALLBACK", default_value_t = Config::default().fallback)]
     pub fallback: String,
 }
 
