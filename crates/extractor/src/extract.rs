@@ -767,6 +767,16 @@ impl<'a> Builder<'a> {
         if self.side_follows(i + 1) {
             lead += 0.8;
         }
+        // "burgers: cheese, fish and chicken"; "rather chocolate"
+        let alike = m.items.iter().any(|h| item_of(*h).is_some_and(|id| self.context.contains(&id)));
+        let listed =
+            self.current.and_then(|c| self.lines[c].item).is_some_and(|id| self.context.contains(&id));
+        if (alike && listed && !self.with)
+            || (self.correcting
+                && self.current.is_some_and(|c| m.items.iter().any(|h| self.same_category(c, h))))
+        {
+            lead += 1.2;
+        }
         // "the spicy one"
         let one = self.mentions.get(i + 1).is_some_and(|m| m.is(Classes::PRONOUN) && m.number == Some(1));
         if one && self.pending.strong && !self.phrase_follows(i + 2) {
@@ -1079,6 +1089,10 @@ impl<'a> Builder<'a> {
             return;
         }
         if self.story && !self.pending.strong {
+            return;
+        }
+        if m.is(Classes::TOPICS) && !self.pending.strong && self.op.is_none() {
+            // "pickup at six"
             return;
         }
         if m.described && !m.unknown && self.op.is_none() {

@@ -176,7 +176,12 @@ pub fn run(args: &Args) -> anyhow::Result<Scores> {
 }
 
 /// What the line makes of a text.
-pub fn predict(id: serde_json::Value, text: &str, lexicon: &Lexicon, scorer: &dyn PhraseScorer) -> Prediction {
+pub fn predict(
+    id: serde_json::Value,
+    text: &str,
+    lexicon: &Lexicon,
+    scorer: &dyn PhraseScorer,
+) -> Prediction {
     let class = classify(text, lexicon);
     let mut prediction = Prediction {
         id,
@@ -203,7 +208,8 @@ pub fn predict(id: serde_json::Value, text: &str, lexicon: &Lexicon, scorer: &dy
         if line.verdict != Verdict::Accepted {
             prediction.off_menu_items.push(line.line.phrase.clone());
         }
-        let Some(matched) = line.matched.filter(|_| line.verdict == Verdict::Accepted || line.line.item.is_some())
+        let Some(matched) =
+            line.matched.filter(|_| line.verdict == Verdict::Accepted || line.line.item.is_some())
         else {
             continue;
         };
@@ -307,7 +313,11 @@ fn read_lines<T>(path: &Path, parse: impl Fn(&str) -> anyhow::Result<T>) -> anyh
 // ------------------------------------------------------------------ scoring
 
 fn key(name: &str) -> String {
-    text::tokens(name).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_))).map(|t| t.text).collect()
+    text::tokens(name)
+        .into_iter()
+        .filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_)))
+        .map(|t| t.text)
+        .collect()
 }
 
 fn modifier_key(name: &str) -> String {
@@ -428,7 +438,8 @@ fn compare(gold: &[GoldItem], found: &[PredictedItem], scores: &mut Scores) -> b
         let line = left.remove(best);
         scores.items.0 += 1;
         let quantity = line.quantity == want.quantity;
-        let size = line.size.as_deref().map(key).unwrap_or_default() == want.size.as_deref().map(key).unwrap_or_default();
+        let size = line.size.as_deref().map(key).unwrap_or_default()
+            == want.size.as_deref().map(key).unwrap_or_default();
         scores.quantities += usize::from(quantity);
         scores.sizes += usize::from(size);
         let (hit, missed, invented) = modifiers(&want.modifiers, &line.modifiers);
@@ -444,7 +455,11 @@ fn compare(gold: &[GoldItem], found: &[PredictedItem], scores: &mut Scores) -> b
 
 fn show_failure(gold: &Labelled, prediction: &Prediction) {
     let line = |item: &str, quantity: u32, size: Option<&str>, modifiers: Vec<String>| {
-        format!("{quantity} {}{item} [{}]", size.map(|s| format!("{s} ")).unwrap_or_default(), modifiers.join(", "))
+        format!(
+            "{quantity} {}{item} [{}]",
+            size.map(|s| format!("{s} ")).unwrap_or_default(),
+            modifiers.join(", ")
+        )
     };
     println!("\n{}: {}", gold.id, gold.text);
     let wanted: Vec<String> = gold

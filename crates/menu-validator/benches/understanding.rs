@@ -16,21 +16,28 @@ const ROUNDS: usize = 15;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
     let open = |name: &str| File::open(format!("{data}/{name}"));
-    let menu = menu::csv::read_menu(("menu.csv", open("menu.csv")?), Some(("options.csv", open("options.csv")?)))?;
+    let menu =
+        menu::csv::read_menu(("menu.csv", open("menu.csv")?), Some(("options.csv", open("options.csv")?)))?;
     let mut messages = Vec::new();
     for record in csv::Reader::from_reader(open("messages.csv")?).records() {
         messages.push(record?.get(1).unwrap_or_default().to_owned());
     }
     let began = Instant::now();
     let lexicon = Lexicon::new(menu);
-    println!("lexicon of {} items: {:.1} ms", lexicon.menu().items.len(), began.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "lexicon of {} items: {:.1} ms",
+        lexicon.menu().items.len(),
+        began.elapsed().as_secs_f64() * 1e3
+    );
 
     let names: HashMap<String, usize> = lexicon
         .menu()
         .items
         .iter()
         .enumerate()
-        .flat_map(|(at, item)| std::iter::once(&item.name).chain(&item.aliases).map(move |n| (n.to_lowercase(), at)))
+        .flat_map(|(at, item)| {
+            std::iter::once(&item.name).chain(&item.aliases).map(move |n| (n.to_lowercase(), at))
+        })
         .collect();
     // The two in turns, so that a busy machine is busy for both.
     let (mut ours, mut naive) = (Duration::MAX, Duration::MAX);
@@ -40,7 +47,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let rate = |took: Duration| messages.len() as f64 / took.as_secs_f64();
     println!("classify + extract + match: {:.0} messages a second", rate(ours));
-    println!("plain longest match:        {:.0} messages a second, {:.1} times ours", rate(naive), rate(naive) / rate(ours));
+    println!(
+        "plain longest match:        {:.0} messages a second, {:.1} times ours",
+        rate(naive),
+        rate(naive) / rate(ours)
+    );
 
     for (what, unit) in [
         ("the data set's own text", messages.join(" ")),
@@ -82,7 +93,8 @@ fn longest_match(text: &str, names: &HashMap<String, usize>) -> usize {
     let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let (mut at, mut found) = (0, 0);
     while at < words.len() {
-        let longest = (1..=5.min(words.len() - at)).rev().find(|n| names.contains_key(&words[at..at + n].join(" ")));
+        let longest =
+            (1..=5.min(words.len() - at)).rev().find(|n| names.contains_key(&words[at..at + n].join(" ")));
         found += usize::from(longest.is_some());
         at += longest.unwrap_or(1);
     }
