@@ -402,7 +402,7 @@ impl Lexicon {
         for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
             if let Some(targets) = self.names.get(&key::of(from)).cloned() {
                 let entry = self.names.entry(key::of(to)).or_default();
-                for written in targets {
+                for written in targets.into_iter().filter(|w| matches!(w.target, Target::Item(_))) {
                     if !entry.iter().any(|w| w.target == written.target) {
                         entry.push(Written { score: written.score * 0.97, ..written });
                     }
