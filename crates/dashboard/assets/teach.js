@@ -8,6 +8,7 @@ import { live, on } from './live.js';
 export const name = 'teach';
 
 export function render(view, { signal, go }) {
+  let starting = false;
   const start = el('button', { class: 'primary', id: 'start' }, 'Start');
   const stop = el('button', { type: 'button', class: 'danger', id: 'stop', onclick: () => act('/api/simulation/stop', {}, 'Stopped.') }, 'Stop');
   const progress = el('progress', { max: '1', value: '0', 'aria-label': 'Progress of the simulation' });
@@ -24,9 +25,14 @@ export function render(view, { signal, go }) {
   ];
   const simulation = el('form', {
     class: 'panel',
-    onsubmit: (event) => {
+    onsubmit: async (event) => {
       event.preventDefault();
-      act('/api/simulation/start', Object.fromEntries(fields.map((field) => [field.id, Number(field.input.value)])), 'Started.');
+      starting = true;
+      start.disabled = true;
+      const begun = await act('/api/simulation/start', Object.fromEntries(fields.map((field) => [field.id, Number(field.input.value)])), 'Started.');
+      starting = false;
+      // Begun, the next state says when it may be started again; refused, it may be at once.
+      if (!begun) start.disabled = live.state?.simulation.running ?? false;
     },
   }, el('h2', {}, 'Simulation'), el('div', { class: 'fields' }, fields.map((field) => field.node)),
   el('div', { class: 'row' }, start, stop, progress), said, log, command('greenbite simulate --count 100 --seed 7'));
@@ -83,7 +89,7 @@ export function render(view, { signal, go }) {
 
   function show(state) {
     const run = state.simulation;
-    start.disabled = run.running;
+    start.disabled = run.running || starting;
     stop.disabled = !run.running;
     progress.max = Math.max(1, run.count);
     progress.value = run.sent;
