@@ -342,7 +342,11 @@ impl Judge<'_> {
         if let Some(at) = food
             && !stated
             && (!story || counted)
-            && (strange.is_none() && !subject || polite && !subject || counted || self.is_named(from, to))
+            && (strange.is_none() && !subject
+                || polite && !subject
+                || counted
+                || self.is_named(from, to)
+                || mentions[from..to].iter().all(|m| m.is_food() || m.unknown || m.is(Classes::JOIN)))
             && self.mostly_food(from, to)
         {
             return Sentence::Order(at);
@@ -404,7 +408,17 @@ impl Judge<'_> {
             .take_while(|m| m.number.is_some() || m.is(skip) || m.is_food() || m.unknown)
             .any(|m| m.number.is_some());
         let behind = mentions.get(at + 1..).unwrap_or_default();
+        // "a veggie pizza": an article where the sentence begins.
+        let noun = Classes::DECORATION.or(Classes::SIZE);
+        let lead = mentions[from..at].iter().rposition(|m| !(m.is_food() || m.unknown || m.is(noun)));
+        let opens = lead.is_some_and(|lead| {
+            mentions[from + lead].is(Classes::ARTICLE)
+                && mentions[from..from + lead]
+                    .iter()
+                    .all(|m| m.is(Classes::FILLER) && !m.is(Classes::SUBJECT))
+        });
         counted
+            || opens
             || behind.first().is_some_and(|m| m.is(Classes::TIMES))
                 && behind.get(1).is_some_and(|m| m.number.is_some())
     }

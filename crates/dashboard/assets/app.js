@@ -35,6 +35,7 @@ function show(path, focus) {
   view.replaceChildren();
   view.className = module.name ?? '';
   module.render(view, { argument, signal: leaving.signal, go });
+  document.title = `${view.querySelector('h1')?.textContent ?? 'The line'} · GreenBite`;
   if (focus) view.focus({ preventScroll: true });
 }
 

@@ -60,7 +60,7 @@ export function render(view, { signal }) {
     return el('li', { class: 'panel', dataset: { sequence: letter.sequence } },
       el('h2', {}, el('a', { href: `/errors/${letter.code}`, target: '_blank', rel: 'noreferrer' }, letter.code), ` ${letter.title}`),
       el('p', { class: 'reason' }, letter.reason),
-      el('p', { class: 'meta' }, `${letter.service} · ${letter.attempts} tries · ${moment(letter.at)} · `, el('code', {}, letter.subject), ' ',
+      el('p', { class: 'meta' }, `${letter.service} · ${letter.attempts === 1 ? '1 try' : `${letter.attempts} tries`} · ${moment(letter.at)} · `, el('code', {}, letter.subject), ' ',
         letter.message_id ? link(`/messages/${letter.message_id}`, 'journey') : null),
       el('details', { dataset: { key: letter.sequence } }, el('summary', {}, 'The original'),
         parsed ? tree(parsed) : el('pre', { class: 'json' }, original ?? `base64: ${letter.payload.data}`), el('h3', {}, 'Headers'), tree(letter.headers)),

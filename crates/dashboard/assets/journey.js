@@ -9,6 +9,9 @@ import { on } from './live.js';
 
 export const name = 'journey';
 
+// A phone has no room for these.
+const COLUMNS = { Received: 'narrow-less', Took: 'number narrow-less' };
+
 export function render(view, { argument, signal, go }) {
   if (!argument) {
     renderSearch(view, { signal, go });
@@ -68,7 +71,7 @@ function renderSearch(view, { signal, go }) {
     el('section', { class: 'panel scroll' },
       el('table', { class: 'list' },
         el('caption', { class: 'visually-hidden' }, 'Latest messages'),
-        el('thead', {}, el('tr', {}, ['Message', 'Received', 'What the customer wrote', 'Outcome', 'Took'].map((title) => el('th', { scope: 'col' }, title)))),
+        el('thead', {}, el('tr', {}, ['Message', 'Received', 'What the customer wrote', 'Outcome', 'Took'].map((title) => el('th', { scope: 'col', class: COLUMNS[title] }, title)))),
         rows)),
     command("nats stream view GREENBITE --subject 'greenbite.received.message.*'"));
   let pending = false;
@@ -79,10 +82,10 @@ function renderSearch(view, { signal, go }) {
       const messages = await get('/api/messages');
       fill(rows, messages.map((message) => el('tr', {},
         el('td', {}, link(`/messages/${message.id}`, `#${message.id}`, { class: 'id' })),
-        el('td', {}, clock(message.received_at)),
+        el('td', { class: COLUMNS.Received }, clock(message.received_at)),
         el('td', { class: 'words' }, message.text),
         el('td', {}, message.outcome ? chip(message.outcome) : 'on the way'),
-        el('td', { class: 'number' }, message.outcome_at ? duration(new Date(message.outcome_at) - new Date(message.received_at)) : ''))));
+        el('td', { class: COLUMNS.Took }, message.outcome_at ? duration(new Date(message.outcome_at) - new Date(message.received_at)) : ''))));
       if (!messages.length) fill(rows, el('tr', {}, el('td', { colspan: '5' }, empty('No message has come in yet.'))));
     } catch (error) {
       toast(error.message, 'bad');

@@ -40,7 +40,7 @@ export function render(view, { signal }) {
       const id = event.subject.split('.').pop();
       const details = el('details', { dataset: { key } },
         el('summary', {}, el('time', {}, clock(event.at)), el('code', { class: 'subject' }, event.subject),
-          /^\d+$/.test(id) ? link(`/messages/${id}`, 'journey', { class: 'to-journey' }) : null));
+          el('span', { class: 'why' }, event.payload?.trail?.at(-1)?.reason ?? event.payload?.reason ?? '')));
       const body = () => {
         if (details.childElementCount === 1) details.append(el('h3', {}, 'Headers'), tree(event.headers), el('h3', {}, 'Payload'), tree(event.payload));
       };
@@ -49,7 +49,7 @@ export function render(view, { signal }) {
         body();
         details.open = true;
       }
-      return el('li', {}, details);
+      return el('li', {}, details, /^\d+$/.test(id) ? link(`/messages/${id}`, 'journey', { class: 'to-journey', 'aria-label': `Journey of message ${id}` }) : null);
     }));
     if (!matching.length) fill(list, el('li', {}, empty('Nothing has passed yet.')));
     fill(status, paused ? `Paused; ${missed} passed meanwhile.` : `Showing the newest ${matching.length}.`);

@@ -8,6 +8,7 @@ import { live, on } from './live.js';
 export const name = 'teach';
 
 export function render(view, { signal, go }) {
+  let starting = false;
   const start = el('button', { class: 'primary', id: 'start' }, 'Start');
   const stop = el('button', { type: 'button', class: 'danger', id: 'stop', onclick: () => act('/api/simulation/stop', {}, 'Stopped.') }, 'Stop');
   const progress = el('progress', { max: '1', value: '0', 'aria-label': 'Progress of the simulation' });
@@ -20,13 +21,18 @@ export function render(view, { signal, go }) {
   const fields = [
     number('smallest batch', 'min_batch', 1, 1, 50), number('largest batch', 'max_batch', 8, 1, 50),
     number('shortest pause, ms', 'min_pause_ms', 200, 0, 60000), number('longest pause, ms', 'max_pause_ms', 2000, 0, 600000),
-    number('speed', 'speed', 1, 0.1, 1000, 0.1), number('how many messages', 'count', 100, 1, 100000), number('seed', 'seed', 7, 0, 4294967295),
+    number('speed', 'speed', 1, 0.1, 1000, 0.1), number('how many', 'count', 100, 1, 100000), number('seed', 'seed', 7, 0, 4294967295),
   ];
   const simulation = el('form', {
     class: 'panel',
-    onsubmit: (event) => {
+    onsubmit: async (event) => {
       event.preventDefault();
-      act('/api/simulation/start', Object.fromEntries(fields.map((field) => [field.id, Number(field.input.value)])), 'Started.');
+      starting = true;
+      start.disabled = true;
+      const begun = await act('/api/simulation/start', Object.fromEntries(fields.map((field) => [field.id, Number(field.input.value)])), 'Started.');
+      starting = false;
+      // Begun, the next state says when it may be started again; refused, it may be at once.
+      if (!begun) start.disabled = live.state?.simulation.running ?? false;
     },
   }, el('h2', {}, 'Simulation'), el('div', { class: 'fields' }, fields.map((field) => field.node)),
   el('div', { class: 'row' }, start, stop, progress), said, log, command('greenbite simulate --count 100 --seed 7'));
@@ -46,7 +52,8 @@ export function render(view, { signal, go }) {
   const stations = el('ul', { class: 'switches' });
   const switches = el('section', { class: 'panel' }, el('h2', {}, 'Stop a station'),
     el('p', {}, 'A paused station reads no more: what it should do waits on the bus, and nothing is lost. Resume it and watch it drain. A pause ends by itself when this dashboard goes away.'),
-    stations, command('docker compose up -d --scale classifier=3', 'Scale one'));
+    stations, command(`nats pub greenbite-control.extractor '{"pause_ms":30000,"by":"class"}'`, 'Pause one'),
+    command('docker compose up -d --scale classifier=3', 'Scale one'));
 
   const clear = el('section', { class: 'panel' }, el('h2', {}, 'A new class'),
     el('p', {}, 'Removes all messages, orders, reviews, enquiries, events and dead letters. The menu stays.'),
@@ -82,7 +89,7 @@ export function render(view, { signal, go }) {
 
   function show(state) {
     const run = state.simulation;
-    start.disabled = run.running;
+    start.disabled = run.running || starting;
     stop.disabled = !run.running;
     progress.max = Math.max(1, run.count);
     progress.value = run.sent;

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use base64::Engine;
 use contracts::Service;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,7 +21,6 @@ use testkit::{Home, Line, Process, find_program, free_port, wait_until};
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, RwLock};
 
-const TOKEN: &str = "a token of this test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -31,6 +31,7 @@ static LINE: RwLock<()> = RwLock::const_new(());
 struct World {
     line: Line,
     page: String,
+    token: String,
     driver: u16,
     _driver: Process,
     home: Home,
@@ -42,24 +43,14 @@ async fn world() -> &'static World {
 
 impl World {
     async fn start() -> anyhow::Result<World> {
-        let page = free_port()?;
-        let environment = [
-            ("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{page}")),
-            ("GREENBITE_DASHBOARD__TOKEN", TOKEN.to_owned()),
-            (
-                "GREENBITE_DASHBOARD__DATASET",
-                testkit::repository().join("data/messages.csv").display().to_string(),
-            ),
-            ("GREENBITE_LINE__ACK_WAIT_MS", "5000".to_owned()),
-            ("GREENBITE_LANES__DEADLINE_MS", "4000".to_owned()),
-        ];
+        let environment = [("GREENBITE_LINE__ACK_WAIT_MS", "5000"), ("GREENBITE_LANES__DEADLINE_MS", "4000")];
         let options = Options {
-            environment: environment.map(|(key, value)| (key.to_owned(), value)).into(),
+            dashboard: true,
+            environment: environment.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             ..Options::default()
         };
         let line = Line::with(options).await?;
-        line.spawn(Service::Dashboard, 0)?;
-        line.wait_until_ready(Service::Dashboard, 0).await?;
+        let (page, token) = line.page_address().context("no page")?;
         let home = Home::temporary()?;
         let driver = free_port()?;
         let mut command = Command::new(find_program("chromedriver", "chromium-driver")?);
@@ -71,7 +62,7 @@ impl World {
                 tokio::net::TcpStream::connect(("127.0.0.1", driver)).await.is_ok()
             })
             .await?;
-        Ok(World { line, page: format!("http://127.0.0.1:{page}"), driver, _driver: process, home })
+        Ok(World { line, page, token, driver, _driver: process, home })
     }
 
     async fn browser(&self, width: u32, height: u32) -> anyhow::Result<Client> {
@@ -101,7 +92,7 @@ impl World {
     /// A browser at this view, unlocked.
     async fn open(&self, path: &str) -> anyhow::Result<Client> {
         let client = self.browser(1440, 1000).await?;
-        client.goto(&format!("{}{path}#token={}", self.page, TOKEN.replace(' ', "%20"))).await?;
+        client.goto(&format!("{}{path}#token={}", self.page, self.token)).await?;
         Ok(client)
     }
 
@@ -532,7 +523,7 @@ fn the_tap_shows_what_passes_on_a_subject_and_pauses() {
 fn the_simulation_starts_once_and_can_be_started_again_when_it_is_done() {
     alone_in_a_browser("/teach", async |_, client| {
         fill(&client, "#count", "25").await?;
-        fill(&client, "#speed", "20").await?;
+        fill(&client, "#speed", "3").await?;
         until(&client, "it can be started", "!document.querySelector('#start').disabled").await?;
         click(&client, "#start").await?;
         until(&client, "it cannot be started twice", "document.querySelector('#start').disabled").await?;
@@ -585,7 +576,7 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
             assert_eq!(world.request("POST", path, "wrong", &[]).await.unwrap(), 401, "{path}");
         }
         let other = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
-        assert_eq!(world.request("POST", "/api/unlock", TOKEN, &other).await.unwrap(), 403);
+        assert_eq!(world.request("POST", "/api/unlock", &world.token, &other).await.unwrap(), 403);
         assert_eq!(world.request("GET", "/api/snapshot", "", &["Host: evil.example"]).await.unwrap(), 421);
         assert_eq!(world.request("GET", "/api/snapshot", "", &[]).await.unwrap(), 200);
         let client = world.browser(1200, 900).await.unwrap();
@@ -629,35 +620,66 @@ fn a_hundred_messages_a_second_keep_the_page_responsive() {
     });
 }
 
+/// What customers write, of every kind, for views that have something to show.
+const TRAFFIC: &[&str] = &[
+    "Two Classic Cheeseburgers without onions and a large Lemonade please",
+    "One Lemonade please",
+    "Can I get 3 Hamburgers, no onions, and two French Fries?",
+    "I'll have a Classic Cheeseburger with extra ketchup and one French Fries",
+    "When do you close today?",
+    "Thanks, that was great!",
+    "Two large Hamburgers, no onions",
+    "Do you have gluten free buns?",
+    "A pork burger and two Lemonades please",
+    "I would like 60 Classic Cheeseburgers please",
+    "One chese burgr and a lemonad",
+    "Where do I pick my order up?",
+];
+
 #[test]
 fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
     RUNTIME.block_on(async {
         let _alone = LINE.write().await;
         let world = world().await;
-        let id = world.line.send(&["Hi! 2 large Classic Cheeseburgers without onions, an avocado salad and a mushroom pizza please"]).await.unwrap()[0];
-        world.line.send(&["Do you have gluten free buns?", "You are the best!", "One Lemonade please", "35 Hamburgers please"]).await.unwrap();
+        let id = world
+            .line
+            .send(&[
+                "Hi! 2 large Classic Cheeseburgers without onions, a Lemonade and a mushroom burgr please",
+            ])
+            .await
+            .unwrap()[0];
+        world.line.send(TRAFFIC).await.unwrap();
         world.line.wait_until_settled(PATIENCE).await.unwrap();
+        let spoilt = spoil(world, "Two Lemonades please").await.unwrap();
         let folder = std::env::var("GREENBITE_SCREENSHOTS").ok();
         for (width, height) in [(1440, 1000), (390, 844)] {
             let client = world.browser(width, height).await.unwrap();
-            let result = fits(world, &client, width, height, id, folder.as_deref()).await;
+            let result = fits(world, &client, (width, height), id, folder.as_deref()).await;
             let _ = client.close().await;
             result.unwrap();
         }
+        world.line.greenbite(&["dlq", "replay", "--all"]).await.unwrap();
+        wait_until("the spoilt message is an order", PATIENCE, || async {
+            Ok((world.line.outcome(spoilt).await?.as_deref() == Some("order")).then_some(()))
+        })
+        .await
+        .unwrap();
     });
 }
 
+/// Opens each view in each theme: it is no wider than the window and throws nothing. Photographs it, if asked to.
 async fn fits(
     world: &World,
     client: &Client,
-    width: u32,
-    height: u32,
+    (width, height): (u32, u32),
     id: i64,
     folder: Option<&str>,
 ) -> anyhow::Result<()> {
+    let phone = width < 600;
     let journey = format!("/messages/{id}");
     let views = [
         ("line", "/"),
+        ("journeys", "/messages"),
         ("journey", journey.as_str()),
         ("desk", "/desk"),
         ("tap", "/tap"),
@@ -665,27 +687,19 @@ async fn fits(
         ("teach", "/teach"),
     ];
     // A window has a frame and a smallest width; this sets what the page itself gets.
-    let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-    let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
+    let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+    let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics });
     driver(client, "goog/cdp/execute", command).await?;
     for theme in ["dark", "light"] {
         for (name, path) in views {
-            let separator = if path.contains('?') { '&' } else { '?' };
-            client
-                .goto(&format!(
-                    "{}{path}{separator}theme={theme}#token={}",
-                    world.page,
-                    TOKEN.replace(' ', "%20")
-                ))
-                .await?;
+            client.goto(&format!("{}{path}?theme={theme}#token={}", world.page, world.token)).await?;
             until(client, "the page is live", "window.greenbite && greenbite.live.connected").await?;
-            tokio::time::sleep(Duration::from_millis(1_500)).await;
-            if name == "line" || name == "tap" {
-                world
-                    .line
-                    .send(&["One Lemonade please", "Two large Hamburgers, no onions", "Thanks!"])
-                    .await?;
-                tokio::time::sleep(Duration::from_millis(900)).await;
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            if ["line", "tap"].contains(&name) {
+                for _ in 0..3 {
+                    world.line.send(TRAFFIC).await?;
+                    tokio::time::sleep(Duration::from_millis(400)).await;
+                }
             }
             let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
             ensure!(
@@ -693,15 +707,30 @@ async fn fits(
                 "{name} is {wide} wide on {width}"
             );
             if let Some(folder) = folder {
-                let suffix = if width < 600 { "-phone" } else { "" };
-                std::fs::create_dir_all(folder)?;
-                std::fs::write(
-                    Path::new(folder).join(format!("{name}-{theme}{suffix}.png")),
-                    client.screenshot().await?,
-                )?;
+                let name = format!("{name}-{theme}{}.png", if phone { "-phone" } else { "" });
+                photograph(client, width, if phone { 1_900 } else { 1_500 }, &Path::new(folder).join(name))
+                    .await?;
             }
         }
     }
+    let wrong = wrongs(client).await?;
+    ensure!(wrong.is_empty(), "the browser complains: {wrong:#?}");
+    Ok(())
+}
+
+/// The whole page down to a height.
+async fn photograph(client: &Client, width: u32, most: u64, path: &Path) -> anyhow::Result<()> {
+    let height = client.execute("return document.documentElement.scrollHeight", vec![]).await?;
+    let height = height.as_u64().unwrap_or(most).min(most);
+    let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+    let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+    let answer =
+        driver(client, "goog/cdp/execute", json!({ "cmd": "Page.captureScreenshot", "params": parameters }))
+            .await?;
+    let picture =
+        base64::engine::general_purpose::STANDARD.decode(answer["data"].as_str().context("no picture")?)?;
+    std::fs::create_dir_all(path.parent().context("no folder")?)?;
+    std::fs::write(path, picture)?;
     Ok(())
 }
 

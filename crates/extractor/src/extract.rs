@@ -455,6 +455,14 @@ impl<'a> Builder<'a> {
             self.story = true;
             return i + 1;
         }
+        if m.classes.only(Classes::PLAIN.or(Classes::TOPICS))
+            && self.mentions.get(i + 1).is_some_and(|next| !next.items.is_empty())
+            && (self.counted() || self.clause_start)
+        {
+            // "a birthday cake" is not any cake.
+            self.pending.doubt = Some(format!("\"{}\" is not on the menu", self.text_of(m.first, m.end)));
+            return i + 1;
+        }
         if m.is(Classes::PAST.or(Classes::HYPOTHETICAL).or(Classes::STORY)) && self.pending.words.is_empty() {
             if self.pending.count.is_none() {
                 self.end_phrase(i);
@@ -767,6 +775,16 @@ impl<'a> Builder<'a> {
         if self.side_follows(i + 1) {
             lead += 0.8;
         }
+        // "burgers: cheese, fish and chicken"; "rather chocolate"
+        let alike = m.items.iter().any(|h| item_of(*h).is_some_and(|id| self.context.contains(&id)));
+        let listed =
+            self.current.and_then(|c| self.lines[c].item).is_some_and(|id| self.context.contains(&id));
+        if (alike && listed && !self.with)
+            || (self.correcting
+                && self.current.is_some_and(|c| m.items.iter().any(|h| self.same_category(c, h))))
+        {
+            lead += 1.2;
+        }
         // "the spicy one"
         let one = self.mentions.get(i + 1).is_some_and(|m| m.is(Classes::PRONOUN) && m.number == Some(1));
         if one && self.pending.strong && !self.phrase_follows(i + 2) {
@@ -840,7 +858,7 @@ impl<'a> Builder<'a> {
         let mut first = m.first;
         for at in words {
             let word = &self.mentions[at];
-            if word.unknown {
+            if word.unknown || !self.describes(word, id) {
                 doubts.push(format!("\"{}\" is not on the menu", self.text_of(word.first, word.end)));
             }
             first = first.min(word.first);
@@ -886,7 +904,7 @@ impl<'a> Builder<'a> {
             && self.lines[current].phrase.1 == m.first
             && self.lines[current].item.is_some()
             && self.lines[current].partial
-            && !best.name
+            && (!best.name || !self.mentions[i - 1].items.first().is_some_and(|h| h.last))
             && count.is_none()
         {
             let from = self.lines[current].phrase.0;
@@ -1046,6 +1064,11 @@ impl<'a> Builder<'a> {
         if new_phrase {
             self.pending.words = words;
             self.pending.count = self.pending.count.filter(|_| true);
+            if ahead && !m.options.first().is_some_and(|h| h.whole) {
+                // "vegan cheesecake" is no cheesecake with vegan cheese.
+                let words = self.text_of(m.first, m.end);
+                self.pending.doubt.get_or_insert(format!("\"{words}\" may not be {}", modifier.name));
+            }
             if self.pending.mods.len() < MOST_MODS {
                 self.pending.mods.push(Mod { count: 1, ..modifier });
             }
@@ -1081,8 +1104,12 @@ impl<'a> Builder<'a> {
         if self.story && !self.pending.strong {
             return;
         }
+        if m.is(Classes::TOPICS) && !self.pending.strong && self.op.is_none() {
+            // "pickup at six"
+            return;
+        }
         if m.described && !m.unknown && self.op.is_none() {
-            if self.counted() {
+            if self.counted() || self.mentions.get(i + 1).is_some_and(|next| !next.items.is_empty()) {
                 self.pending.words.push(i);
             }
             return;
@@ -1559,6 +1586,15 @@ impl<'a> Builder<'a> {
                 .take(LOOK_AHEAD)
                 .take_while(|m| m.is_food() || m.kind == Kind::Comma || m.is(Classes::OR))
                 .any(|m| m.is(Classes::OR))
+    }
+
+    /// Whether the item's description has the word.
+    fn describes(&self, word: &Mention, id: u16) -> bool {
+        self.reading.tokens[word.first..word.end].iter().all(|token| {
+            self.lexicon
+                .known(token)
+                .is_some_and(|known| self.lexicon.word(known.word).described.contains(&id))
+        })
     }
 
     /// Whether an item follows that this option belongs to: "steak, rice and bean | burrito".

@@ -1,5 +1,7 @@
 //! What people write, against menus that the parser was not made for.
 
+#![allow(clippy::unwrap_used, reason = "a fixture that can't be read fails its test")]
+
 use contracts::ModifierOp;
 use extractor::extract::extract;
 use menu::Lexicon;

@@ -1,5 +1,7 @@
 //! What holds for any text.
 
+#![allow(clippy::unwrap_used, reason = "the minimum of four is there")]
+
 use std::sync::LazyLock;
 
 use extractor::extract::{Bounds, extract};
@@ -105,7 +107,10 @@ fn a_message_of_64_kib_takes_no_longer_than_its_length() {
         let (short, _) = time(1 << 13);
         let (long, lines) = time(1 << 16);
         // Eight times the text: a quadratic cost would be 64 times.
-        assert!(long < short * 30 + std::time::Duration::from_millis(20), "{unit:?}: {short:?}, then {long:?}");
+        assert!(
+            long < short * 30 + std::time::Duration::from_millis(20),
+            "{unit:?}: {short:?}, then {long:?}"
+        );
         assert!(lines <= Bounds::default().lines);
     }
 }

@@ -304,12 +304,17 @@ impl Lexicon {
         }
     }
 
+    /// A word that without its accent is one of a language's own: "thé".
+    fn is_masked(&self, tokens: &[Token]) -> bool {
+        let [token] = tokens else { return false };
+        token.accented && self.languages.iter().any(|words| words.word(&token.text).is_some())
+    }
+
     fn add_written(&mut self, tokens: &[Token], target: Target, name: bool, bare: bool) {
         let score = if bare { 0.99 } else { 1.0 };
         // "thé" is no "the": such a name is only found with its accent.
         if let [token] = tokens
-            && token.accented
-            && self.languages.iter().any(|words| words.word(&token.text).is_some())
+            && self.is_masked(tokens)
         {
             let entry = self.names.entry(accented_key(&token.stem)).or_default();
             entry.push(Written { target, surface: token.key, score, name, bare });
@@ -347,6 +352,9 @@ impl Lexicon {
     }
 
     fn add_parts(&mut self, name: &str, target: Target, weight: &impl Fn(&str) -> f32, factor: f32) {
+        if self.is_masked(&tokens(name)) {
+            return;
+        }
         let stems = content(name);
         let total: f32 = stems.iter().map(|s| weight(s)).sum();
         for (at, stem) in stems.iter().enumerate() {
@@ -394,7 +402,7 @@ impl Lexicon {
         for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
             if let Some(targets) = self.names.get(&key::of(from)).cloned() {
                 let entry = self.names.entry(key::of(to)).or_default();
-                for written in targets {
+                for written in targets.into_iter().filter(|w| matches!(w.target, Target::Item(_))) {
                     if !entry.iter().any(|w| w.target == written.target) {
                         entry.push(Written { score: written.score * 0.97, ..written });
                     }
@@ -546,8 +554,8 @@ impl Lexicon {
         if token.kind != Kind::Word {
             return None;
         }
-        if token.text.len() >= 4
-            && let Some(numbers) = self.beginnings.get(&key::of(&token.text))
+        if token.stem.len() >= 4
+            && let Some(numbers) = self.beginnings.get(&key::of(&token.stem))
             && let [number] = numbers.as_slice()
         {
             return Some(Known { word: *number, how: How::Begun });

@@ -179,7 +179,7 @@ impl Webhook {
         Ok(Webhook {
             category,
             url,
-            client: builder.build().map_err(|error| in_words(error))?,
+            client: builder.build().map_err(in_words)?,
             patience: config.patience(),
             outage_after: config.outage_after,
             recheck: config.recheck(),

@@ -3,6 +3,8 @@
 //! `UPDATE_GOLDEN=1 cargo test -p notifier --test compose` writes the examples anew; read the
 //! difference before you commit it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in helpers of tests, as in tests
+
 use std::path::Path;
 
 use chrono::{TimeZone, Utc};

@@ -1,5 +1,7 @@
 //! Delivery against a server that answers like Discord, and like Discord on a bad day.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in helpers of tests, as in tests
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! The station against a real bus and a real database, with a Discord that fails on demand.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in helpers of tests, as in tests
+
 use std::process::Command;
 use std::time::Duration;
 

@@ -61,7 +61,7 @@ impl Error {
             // Tables are missing until somebody migrates: the service waits for that.
             "42P01" | "42703" => (Outage, Code::DatabaseOutage, "; run `greenbite provision`"),
             "25006" => (Outage, Code::DatabaseOutage, ""),
-            "40001" | "40P01" | "55P03" | "57014" => (Transient, Code::RetriesUsedUp, ""),
+            "25P03" | "40001" | "40P01" | "55P03" | "57014" => (Transient, Code::RetriesUsedUp, ""),
             "22021" | "22P05" => (Permanent, Code::NotText, ""),
             // Every foreign key to `messages` is named like this one.
             "23503" if error.constraint().is_some_and(|name| name.ends_with("_message_exists")) => {

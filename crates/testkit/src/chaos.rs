@@ -254,6 +254,8 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
         ("GREENBITE_LINE__ACK_WAIT_MS", "4000"),
         ("GREENBITE_LINE__MAX_BYTES", "33554432"),
         ("GREENBITE_LANES__DEADLINE_MS", "3500"),
+        ("GREENBITE_NOTIFIER__TIMEOUT_MS", "1500"),
+        ("GREENBITE_NOTIFIER__PATIENCE_MS", "1000"),
         ("GREENBITE_INGEST__HOUSE__EVERY_S", "2"),
         ("GREENBITE_INGEST__HOUSE__OVERDUE_S", "10"),
     ];

@@ -69,6 +69,23 @@ async fn two_relays_never_take_the_same_message() {
 }
 
 #[tokio::test]
+async fn a_relay_that_hangs_does_not_hold_up_the_registrar_for_good() {
+    let store = fresh().await;
+    let ids = messages(&store, 2).await;
+    let mut hangs = store.relay_batch(10).await.unwrap();
+    let registered = tokio::time::timeout(Duration::from_secs(18), store.register_misc(&ids)).await;
+    registered.unwrap().unwrap();
+    let error = hangs.mark_published(&ids).await.unwrap_err();
+    assert!(matches!(error.kind(), FailureKind::Transient | FailureKind::Outage), "{error}");
+    drop(hangs);
+    assert_eq!(
+        store.relay_batch(10).await.unwrap().messages().len(),
+        2,
+        "published again, and then refused as known"
+    );
+}
+
+#[tokio::test]
 async fn what_was_published_or_refused_is_not_relayed_again() {
     let store = fresh().await;
     let ids = messages(&store, 3).await;

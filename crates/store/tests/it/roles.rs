@@ -130,7 +130,10 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&dashboard, "UPDATE orders SET total_cents = 1"),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
-        (&dashboard, "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')"),
+        (
+            &dashboard,
+            "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
+        ),
         (&dashboard, "INSERT INTO notifications (message_id, category) VALUES (1, 'order')"),
         (
             &operator,

@@ -1,0 +1,7 @@
+//! The operator's command, run as operators run it, against real servers with their users and roles.
+#![allow(clippy::unwrap_used)] // in helpers of tests, as in tests
+
+mod dead_letters;
+mod messages;
+mod support;
+mod views;

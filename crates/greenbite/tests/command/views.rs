@@ -1,0 +1,129 @@
+use contracts::{
+    Decision, Message, Modifier, ModifierOp, Received, RegisteredLine, Service, Topic, TrailEntry,
+};
+use runtime::Trace;
+use store::orders::{NewLine, NewOrder};
+
+use crate::support::{Site, repository};
+
+#[tokio::test]
+async fn provisioning_can_be_repeated_and_says_what_it_did() {
+    let site = Site::bare().await;
+    let first = site.run(&["provision"]).await.ok();
+    assert!(first.contains("created: stream GREENBITE, stream GREENBITE_DLQ, durable classifier"), "{first}");
+    let second = site.run(&["provision"]).await.ok();
+    assert!(second.contains("as wanted: stream GREENBITE") && !second.contains("created"), "{second}");
+}
+
+#[tokio::test]
+async fn a_menu_is_imported_shown_and_refused_with_its_mistakes() {
+    let site = Site::new().await;
+    let (menu, options) = (repository("data/menu.csv"), repository("data/options.csv"));
+    let said = site.run(&["menu", "import", &menu, "--options", &options]).await.ok();
+    assert!(said.contains("(the first)"), "{said}");
+    let shown = site.run(&["menu", "show", "--json"]).await.json();
+    assert!(shown["items"].as_array().unwrap().len() >= 24);
+    assert!(site.run(&["menu", "show"]).await.ok().contains("the_green_garden_vegan_burger"));
+    let cached = site.memcached_has("the_green_garden_vegan_burger").await;
+    assert!(cached.contains("The Green Garden Vegan Burger|"), "{cached}");
+
+    site.file("bad.csv", "name,price\nTea,two\n,3.00\n");
+    let said = site.run(&["menu", "import", "bad.csv"]).await;
+    assert_eq!(said.code, 65, "{said:?}");
+    assert!(said.err.contains("row 2") && said.err.contains("row 3"), "{said:?}");
+    assert_eq!(site.run(&["menu", "show", "--json"]).await.json()["version"], shown["version"]);
+}
+
+#[tokio::test]
+async fn doctor_finds_what_needs_a_person_and_says_what_to_do() {
+    let site = Site::new().await;
+    site.message("waits").await;
+    let said = site.run(&["doctor"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("No classifier answers"), "{said:?}");
+    assert!(said.out.contains("run `greenbite menu import`"), "{said:?}");
+    let json = site.run(&["doctor", "--json"]).await.json();
+    assert_eq!(json["messages"]["to_relay"], 1);
+    assert_eq!(json["durables"]["classifier"]["pending"], 0);
+    assert_eq!(json["stations"]["notifier"], 0);
+}
+
+#[tokio::test]
+async fn an_export_holds_the_days_orders_and_no_formula() {
+    let site = Site::new().await;
+    let text = "=HYPERLINK(\"http://evil\")\n2 burgers";
+    let id = site.message(text).await;
+    let line = RegisteredLine {
+        item: "Cheese Burger".into(),
+        slug: "cheese_burger".into(),
+        quantity: 2,
+        size: None,
+        modifiers: vec![Modifier { op: ModifierOp::Remove, name: "onions".into() }],
+        unit_price_cents: 1_050,
+        total_cents: 2_100,
+    };
+    let order = NewOrder {
+        message_id: id,
+        customer: Some("+49 170 1234".into()),
+        lines: vec![NewLine { phrase: "burgers".into(), line }],
+        total_cents: 2_100,
+        menu_version: "test".into(),
+        reason: "on the menu".into(),
+        settled: None,
+    };
+    site.store.register_orders(&[order]).await.unwrap();
+    let zone: chrono_tz::Tz = "Pacific/Auckland".parse().unwrap();
+    let today = chrono::Utc::now().with_timezone(&zone).date_naive().to_string();
+    let run = async |day: &str| {
+        site.run(&["export", "orders", "--day", day, "--timezone", "Pacific/Auckland", "--out", "day.csv"])
+            .await
+            .ok()
+    };
+    assert!(run(&today).await.contains("1 orders"), "21.00 in all");
+    let file = std::fs::read_to_string(site.folder.path().join("day.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(file.as_bytes());
+    let row = reader.records().next().unwrap().unwrap();
+    assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{row:?}");
+    assert_eq!(&row[4], "2");
+    assert_eq!(&row[7], "no onions");
+    assert_eq!(&row[10], "21.00");
+    assert!(run("2020-01-01").await.contains("0 orders"));
+}
+
+#[tokio::test]
+async fn a_journey_shows_each_step_with_its_reason() {
+    let site = Site::new().await;
+    let id = site.message("2 cheese burgers").await;
+    let message = Message {
+        id,
+        generation: 1,
+        received_at: chrono::Utc::now(),
+        source: "test".into(),
+        customer: None,
+        text: "2 cheese burgers".into(),
+    };
+    let entry = TrailEntry {
+        station: Service::Ingest,
+        decision: Decision::by_rules("received", "Came in by a test.").score(0.75),
+        attempt: 1,
+        at: chrono::Utc::now(),
+        took_us: 1_540,
+    };
+    let event = Received { message, trail: vec![entry] };
+    site.bus.publish_event("test", Topic::ReceivedMessage, &event, &Trace::start()).await.unwrap();
+    let said = site.run(&["journey", &id.to_string()]).await.ok();
+    for word in ["2 cheese burgers", "received.message", "Came in by a test.", "0.75", "1.5 ms", "none yet"] {
+        assert!(said.contains(word), "{word} is missing: {said}");
+    }
+    let json = site.run(&["journey", &id.to_string(), "--json"]).await.json();
+    assert_eq!(json["steps"][0]["decision"]["verdict"], "received");
+    let said = site.run(&["journey", "4711"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+}
+
+impl Site {
+    async fn memcached_has(&self, key: &str) -> String {
+        let mut found = menu::Cache::new(self.memcached.address()).get_many(&[key]).await.unwrap();
+        String::from_utf8(found.remove(key).unwrap_or_default()).unwrap()
+    }
+}
