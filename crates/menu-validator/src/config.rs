@@ -1,4 +1,4 @@
-//! The table `[menu_validator]`.
+//! The table `[menu-validator]`.
 
 use runtime::{Settings, Validate};
 use serde::{Deserialize, Serialize};
@@ -84,19 +84,15 @@ impl Validate for Config {
         let thresholds = self.thresholds(Thresholds::default());
         let within = |score: f32| (0.0..=1.0).contains(&score);
         if !within(thresholds.accept) || !within(thresholds.review) || thresholds.review > thresholds.accept {
-            return Err(
-                "menu_validator.review and menu_validator.accept lie between 0 and 1, review below accept"
-                    .to_owned(),
-            );
+            return Err("review and accept lie between 0 and 1, review below accept".to_owned());
         }
         if self.max_tokens < 2 || self.batch_tokens == 0 || self.queue == 0 || self.model_wait_s == 0 {
             return Err(
-                "menu_validator: max_tokens is at least 2, batch_tokens, queue and model_wait_s at least 1"
-                    .to_owned(),
+                "max_tokens is at least 2, batch_tokens, queue and model_wait_s at least 1".to_owned()
             );
         }
         match self.model.trim().is_empty() {
-            true => Err("menu_validator.model is empty; say none for words alone".to_owned()),
+            true => Err("model is empty; say none for words alone".to_owned()),
             false => Ok(()),
         }
     }

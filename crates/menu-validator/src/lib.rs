@@ -47,11 +47,11 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let mut meaning =
         chosen.embedder.map(|model| Arc::new(Meaning::new(model, Some(cache()), pairs.clone())));
     // The first message should not wait for the menu's vectors. Without a menu there is nothing to prepare yet.
-    if let (Some(exact), Ok(lexicon)) = (&meaning, menu.lexicon().await) {
+    if let (Some(exact), Ok(lexicon)) = (meaning.clone(), menu.lexicon().await) {
         if let Err(error) = exact.prepare(&lexicon).await {
             tracing::warn!(%error, "the menu could not be read by the model");
         } else if config.quantised {
-            match quantised(exact, &config, cache(), &lexicon, pairs).await {
+            match quantised(&exact, &config, cache(), &lexicon, pairs).await {
                 Ok(quantised) => {
                     note.push_str(", in 8-bit blocks");
                     meaning = Some(quantised);

@@ -484,6 +484,8 @@ impl Line {
         }
         command.env("GREENBITE_DATABASE__URL", self.database_url_of(service));
         command.env("GREENBITE_MEMCACHED__ADDRESS", self.memcached.address());
+        // Tests load no model, and fetch none, unless they ask for it.
+        command.env("GREENBITE_MENU_VALIDATOR__MODEL", "none");
         // The operator's command too: it provisions stream and durables by the same settings.
         command.envs(self.options.environment.iter().map(|(key, value)| (key, value)));
         command

@@ -40,6 +40,9 @@ pub struct Arguments {
     release: bool,
 }
 
+/// The model that reads names; minilm stands in where the hub is out of reach.
+const MODEL: &str = "Alibaba-NLP/gte-modernbert-base";
+
 /// How long the last messages may take to reach the kitchen.
 const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 
@@ -88,7 +91,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         durability: Durability::Default,
         dashboard: true,
         binaries: Some(binaries(arguments.release)?),
-        environment: Vec::new(),
+        environment: vec![
+            ("GREENBITE_MENU_VALIDATOR__MODEL".to_owned(), MODEL.to_owned()),
+            (
+                "GREENBITE_MENU_VALIDATOR__FALLBACK".to_owned(),
+                repository().join(minilm::FOLDER).display().to_string(),
+            ),
+        ],
     };
     let line = tokio::select! {
         line = Line::with(options) => line?,
