@@ -76,11 +76,11 @@ impl Embedder {
 
     /// One vector a text, in their order. All texts of one message belong in one call.
     pub async fn embed<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>, Error> {
-        if self.shared.closing.load(Ordering::Acquire) {
-            return Err(Error::Stopped);
-        }
         if texts.is_empty() {
             return Ok(Vec::new());
+        }
+        if self.shared.closing.load(Ordering::Acquire) {
+            return Err(Error::Stopped);
         }
         let texts =
             texts.iter().map(|text| self.shared.model.tokens(text.as_ref())).collect::<Result<_, _>>()?;

@@ -24,5 +24,5 @@ pub use batch::Batch;
 pub use config::Pooling;
 pub use engine::{Embedder, Embedding, Limits};
 pub use error::Error;
-pub use model::{Model, Options, cosine};
+pub use model::{Model, Options, cosine, text_hash};
 pub use source::{DEFAULT_MODEL, DEFAULT_REVISION, Hub, Source};

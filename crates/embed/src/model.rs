@@ -202,6 +202,11 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// A hash of a text for keys of caches: 32 hex digits, the same on every machine.
+pub fn text_hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn tokenizer(bytes: &[u8], max_tokens: usize) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| e.to_string())?;
     // The file may ask for padding to a fixed length.

@@ -10,7 +10,7 @@ use runtime::StartError;
 
 use crate::config::Config;
 use crate::site::Site;
-use crate::{dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate};
+use crate::{calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate};
 
 /// GreenBite's operator's command.
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ enum Command {
     Simulate(simulate::Args),
     /// What the line would make of messages and, with labels, how right that is
     Eval(eval::Args),
+    /// What a model makes of the labelled phrases, and the bounds that follow
+    Calibrate(calibrate::Args),
     /// What is where, and what needs a person
     Doctor(doctor::Args),
     /// Dead letters: messages that the line could not handle
@@ -111,7 +113,8 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Dataset(args) => dataset::run(args).map(|()| End::Done),
         Command::Import(command) => import::run(&site()?, command).await,
         Command::Simulate(args) => simulate::run(&site()?, args).await,
-        Command::Eval(args) => eval::run(&args).map(|_| End::Done),
+        Command::Eval(args) => eval::run(&args).await.map(|_| End::Done),
+        Command::Calibrate(args) => calibrate::run(&args).await.map(|()| End::Done),
         Command::Doctor(args) => doctor::run(&site()?, args).await,
         Command::Dlq(command) => dlq::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -11,9 +12,14 @@ use classifier::classify::classify;
 use contracts::{Modifier, ModifierOp, Verdict};
 use extractor::extract::extract;
 use menu::{Lexicon, Menu};
-use menu_validator::matching::{PhraseScorer, WordScorer, validate};
+use menu_validator::judge::Judge;
+use menu_validator::meaning::Meaning;
+use menu_validator::model;
+use menu_validator::resolver::ByRule;
 use serde::{Deserialize, Serialize};
 use text::Kind;
+
+use crate::calibrate::Model;
 
 /// Reads messages, writes what the line would make of them and, where labels are at hand, how right that is.
 #[derive(Debug, clap::Args)]
@@ -36,6 +42,9 @@ pub struct Args {
     /// Shows every message that came out wrong.
     #[arg(long)]
     pub failures: bool,
+    /// Which model.
+    #[command(flatten)]
+    pub model: Model,
 }
 
 /// What the line makes of a message.
@@ -145,12 +154,23 @@ pub struct Scores {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> anyhow::Result<Scores> {
+pub async fn run(args: &Args) -> anyhow::Result<Scores> {
     let lexicon = Lexicon::new(read_menu(&args.menu, args.options.as_deref())?);
     let messages = read_messages(&args.messages, args.labels.as_deref())?;
+    let config = args.model.config();
+    let chosen = model::open(&config, false).await;
+    println!("names are matched by {}", chosen.note);
+    let pairs = menu_validator::pairs(&config).map_err(anyhow::Error::msg)?;
+    let meaning = chosen.embedder.map(|embedder| Arc::new(Meaning::new(embedder, None, pairs)));
+    if let Some(meaning) = &meaning {
+        meaning.prepare(&lexicon).await?;
+    }
+    let judge = Judge::new(meaning.clone(), config, Arc::new(ByRule));
     let began = Instant::now();
-    let predictions: Vec<Prediction> =
-        messages.iter().map(|m| predict(m.id.clone(), &m.text, &lexicon, &WordScorer)).collect();
+    let mut predictions = Vec::with_capacity(messages.len());
+    for message in &messages {
+        predictions.push(predict(message.id.clone(), &message.text, &lexicon, &judge).await);
+    }
     let took = began.elapsed();
 
     if let Some(out) = &args.out {
@@ -168,6 +188,10 @@ pub fn run(args: &Args) -> anyhow::Result<Scores> {
         took.as_secs_f64() * 1e3,
         messages.len() as f64 / took.as_secs_f64().max(1e-9)
     );
+    if let Some(meaning) = meaning {
+        let (asked, computed) = meaning.counts();
+        println!("{asked} phrases were read by meaning, {computed} of them computed");
+    }
     let scores = score(&messages, &predictions, args.failures);
     if scores.messages > 0 {
         print(&scores);
@@ -176,12 +200,7 @@ pub fn run(args: &Args) -> anyhow::Result<Scores> {
 }
 
 /// What the line makes of a text.
-pub fn predict(
-    id: serde_json::Value,
-    text: &str,
-    lexicon: &Lexicon,
-    scorer: &dyn PhraseScorer,
-) -> Prediction {
+pub async fn predict(id: serde_json::Value, text: &str, lexicon: &Lexicon, judge: &Judge) -> Prediction {
     let class = classify(text, lexicon);
     let mut prediction = Prediction {
         id,
@@ -201,7 +220,7 @@ pub fn predict(
         prediction.reason = extraction.reason;
         return prediction;
     }
-    let validation = validate(extraction.lines, lexicon, scorer);
+    let (validation, _) = judge.judge(extraction.lines, lexicon).await;
     prediction.off_menu = validation.verdict != Verdict::Accepted;
     prediction.reason = validation.reason;
     for line in validation.lines {
@@ -223,7 +242,8 @@ pub fn predict(
     prediction
 }
 
-fn read_menu(menu: &Path, options: Option<&Path>) -> anyhow::Result<Menu> {
+/// The menu and its options, from files.
+pub fn read_menu(menu: &Path, options: Option<&Path>) -> anyhow::Result<Menu> {
     let open = |path: &Path| File::open(path).with_context(|| format!("{} cannot be opened", path.display()));
     let menu_name = menu.display().to_string();
     let options_name = options.map(|path| path.display().to_string());

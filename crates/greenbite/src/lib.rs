@@ -1,5 +1,6 @@
 //! The operator's command: provision, menu, dataset, simulate, eval, replay, doctor.
 
+pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod dataset;

@@ -1,25 +1,22 @@
 //! The stage: an order's lines in, the verdict over them out.
 
-use std::sync::Arc;
-
 use contracts::topology::MENU_VALIDATOR;
 use contracts::{ConsumerSpec, Decision, Extracted, OrderLine, Topic, Validated, Verdict};
 use menu::live::MenuHandle;
 use runtime::{Context, Outcome, Stage, StageError};
 
-use crate::matching::{PhraseScorer, Thresholds, validate_with};
+use crate::judge::Judge;
 
 /// Holds orders against the menu as it is now.
 pub struct MenuValidator {
     menu: MenuHandle,
-    scorer: Arc<dyn PhraseScorer>,
-    thresholds: Thresholds,
+    judge: Judge,
 }
 
 impl MenuValidator {
-    /// By this menu, with this scorer where the menu's keys do not answer.
-    pub fn new(menu: MenuHandle, scorer: Arc<dyn PhraseScorer>, thresholds: Thresholds) -> Self {
-        MenuValidator { menu, scorer, thresholds }
+    /// By this menu; where its keys do not answer, this judge does.
+    pub fn new(menu: MenuHandle, judge: Judge) -> Self {
+        MenuValidator { menu, judge }
     }
 
     /// Looks the lines up among the menu's keys in the cache, all at once.
@@ -41,14 +38,14 @@ impl Stage for MenuValidator {
     async fn handle(&self, mut event: Extracted, _: &Context) -> Result<Outcome, StageError> {
         self.look_up(&mut event.lines).await?;
         let lexicon = self.menu.lexicon().await?;
-        let found = validate_with(event.lines, &lexicon, self.scorer.as_ref(), &self.thresholds);
+        let (found, decided_by) = self.judge.judge(event.lines, &lexicon).await;
         let topic = match found.verdict {
             Verdict::Accepted => Topic::ValidatedAccepted,
             Verdict::Review => Topic::ValidatedReview,
             Verdict::Rejected => Topic::ValidatedRejected,
         };
         let mut decision = Decision::by_rules(topic.outcome(), found.reason.clone())
-            .decided_by(self.scorer.name())
+            .decided_by(decided_by)
             .menu_version(lexicon.version());
         // An order is as sure as its least sure line.
         let scores = found.lines.iter().filter_map(|line| line.candidates.first().map(|best| best.score));

@@ -12,7 +12,7 @@ use testkit::line::Options;
 use testkit::{Durability, Line, repository};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cargo, install};
+use crate::{cargo, install, minilm};
 
 /// Runs the whole line on this machine with private servers, and replays the data set through it.
 ///
@@ -59,6 +59,9 @@ const EVAL: [&str; 9] = [
 /// Installs, builds, runs.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     install::ensure(&[install::NATS, install::MEMCACHED, install::POSTGRESQL])?;
+    if let Err(error) = minilm::ensure() {
+        println!("Without a model, should the hub be out of reach too, words alone match names: {error:#}");
+    }
     println!("Building");
     let mut build = cargo::command();
     build.args(["build", "--workspace", "--bins"]);

@@ -1,11 +1,13 @@
 //! `cargo xtask`: the commands of the README.
 
+mod bench;
 mod cargo;
 mod chaos;
 mod demo;
 mod deny;
 mod generate;
 mod install;
+mod minilm;
 mod sqlx_prepare;
 mod test;
 
@@ -25,6 +27,7 @@ struct Arguments {
 enum Task {
     Demo(demo::Arguments),
     Test(test::Arguments),
+    Bench(bench::Arguments),
     Chaos(chaos::Arguments),
     Install(install::Arguments),
     Deny(deny::Arguments),
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(arguments).await,
         Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments).await,
         Task::Install(arguments) => install::run(&arguments),
         Task::Deny(arguments) => deny::run(&arguments),

@@ -2,7 +2,7 @@
 
 use testkit::repository;
 
-use crate::{cargo, install};
+use crate::{cargo, install, minilm};
 
 /// Installs what the tests need, builds every binary and runs all tests against private servers.
 #[derive(clap::Args)]
@@ -20,6 +20,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         needs.extend([install::CHROMIUM, install::CHROMEDRIVER]);
     }
     install::ensure(&needs)?;
+    minilm::ensure()?;
     // Tests start the stations' binaries, and `cargo test` builds those of their own package only.
     cargo::run(cargo::command().args(["build", "--workspace", "--bins"]))?;
     let scope: &[&str] = if arguments.cargo.iter().any(|word| word == "-p" || word.starts_with("--package")) {

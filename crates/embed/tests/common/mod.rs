@@ -45,14 +45,35 @@ fn noise(count: usize, seed: u32) -> Vec<f32> {
         .collect()
 }
 
-/// Writes a model of random weights: heads of 64 values, windows of 64, a global layer of three.
+/// The sizes of a ModernBERT.
+pub struct Sizes {
+    pub vocabulary: usize,
+    pub width: usize,
+    pub inner: usize,
+    pub heads: usize,
+    pub layers: usize,
+    pub positions: usize,
+}
+
+/// As `Alibaba-NLP/gte-modernbert-base` has them.
+pub const GTE_MODERNBERT_BASE: Sizes =
+    Sizes { vocabulary: 50_368, width: 768, inner: 1152, heads: 12, layers: 22, positions: 8192 };
+
+/// Writes a small model of random weights: heads of 64 values, windows of 64, a global layer of three.
 pub fn random_modernbert(folder: &Path, prefix: &str, layers: usize) {
-    let (width, inner, vocabulary) = (128, 192, 500);
+    let sizes = Sizes { vocabulary: 500, width: 128, inner: 192, heads: 2, layers, positions: 512 };
+    random_weights(folder, prefix, &sizes);
+}
+
+/// Writes a model of random weights.
+pub fn random_weights(folder: &Path, prefix: &str, sizes: &Sizes) {
+    let Sizes { vocabulary, width, inner, layers, .. } = *sizes;
     let config = json!({
         "model_type": "modernbert", "vocab_size": vocabulary, "hidden_size": width, "num_hidden_layers": layers,
-        "num_attention_heads": 2, "intermediate_size": inner, "max_position_embeddings": 512,
-        "layer_norm_eps": 1e-5, "pad_token_id": 0, "global_attn_every_n_layers": 3, "global_rope_theta": 160000.0,
-        "local_attention": 128, "local_rope_theta": 10000.0,
+        "num_attention_heads": sizes.heads, "intermediate_size": inner, "max_position_embeddings": sizes.positions,
+        "layer_norm_eps": 1e-5, "norm_eps": 1e-5, "pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2,
+        "eos_token_id": 3, "sep_token_id": 3, "global_attn_every_n_layers": 3, "global_rope_theta": 160000.0,
+        "local_attention": 128, "local_rope_theta": 10000.0, "architectures": ["ModernBertModel"],
     });
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
     std::fs::copy(data("modernbert/tokenizer.json"), folder.join("tokenizer.json")).unwrap();
@@ -79,7 +100,12 @@ pub fn random_modernbert(folder: &Path, prefix: &str, layers: usize) {
         .enumerate()
         .map(|(index, (name, shape))| {
             let count = shape.iter().product();
-            let (scale, shift) = if shape.len() == 1 { (0.3, 1.0) } else { (0.2, 0.0) };
+            let (scale, shift) = match shape[..] {
+                [_] => (0.3, 1.0),
+                // Sums over a row stay of the same size whatever its length.
+                [_, inputs] => (2.3 / (inputs as f32).sqrt(), 0.0),
+                _ => unreachable!(),
+            };
             let values = noise(count, index as u32 + 1).iter().map(|x| x * scale + shift).collect();
             (format!("{prefix}{name}"), Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
         })

@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: how fast it is, against what others reach on the same machine.
+
+use crate::cargo;
+
+/// Measures, and compares with others in the same run.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What to measure.
+    what: What,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// Sentence embeddings, against candle-transformers, PyTorch and ONNX Runtime.
+    Embed,
+    /// The whole line, against its servers alone.
+    Line,
+}
+
+/// Runs the measurement with all optimisations.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (package, bench) = match arguments.what {
+        What::Embed => ("embed", "embed"),
+        What::Line => ("greenbite", "line"),
+    };
+    cargo::run(cargo::command().args(["bench", "--package", package, "--bench", bench]))
+}
