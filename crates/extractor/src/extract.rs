@@ -1104,7 +1104,8 @@ impl<'a> Builder<'a> {
         if self.story && !self.pending.strong {
             return;
         }
-        if m.is(Classes::TOPICS) && !self.pending.strong && self.op.is_none() {
+        let about = Classes::TOPIC_PICK_UP.or(Classes::TOPIC_HOURS).or(Classes::TOPIC_STATUS);
+        if m.is(about) && !m.is(Classes::TOPIC_MENU) && self.clause_start && !self.pending.strong {
             // "pickup at six"
             return;
         }
