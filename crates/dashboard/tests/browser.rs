@@ -43,13 +43,7 @@ async fn world() -> &'static World {
 
 impl World {
     async fn start() -> anyhow::Result<World> {
-        let environment = [("GREENBITE_LINE__ACK_WAIT_MS", "5000"), ("GREENBITE_LANES__DEADLINE_MS", "4000")];
-        let options = Options {
-            dashboard: true,
-            environment: environment.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-            ..Options::default()
-        };
-        let line = Line::with(options).await?;
+        let line = Line::with(Options { dashboard: true, ..Options::default() }).await?;
         let (page, token) = line.page_address().context("no page")?;
         let home = Home::temporary()?;
         let driver = free_port()?;

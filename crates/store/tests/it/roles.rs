@@ -100,6 +100,12 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.open_reviews(5).await.unwrap();
     let accepted = store::reviews::ReviewDecision::Accepted;
     store.settle_review(ids[1], accepted, "Ada", &[]).await.unwrap();
+    store.latest_messages(5).await.unwrap();
+    assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
+    store.latest_enquiries(5).await.unwrap();
+    store.insert_simulated("messages.csv", 2, &[message("simulated")]).await.unwrap();
+    store.next_generation(&[(ids[3], 2)]).await.unwrap();
+    store.discard(&ids, "none").await.unwrap();
 
     let validator = database.url_of(Service::MenuValidator).await;
     let classifier = database.url_of(Service::Classifier).await;
@@ -145,6 +151,15 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         let user = url.split(':').nth(1).unwrap();
         assert!(may(url, statement).await.is_err(), "{user} may: {statement}");
     }
+
+    // A new class: all that customers wrote and what came of it goes, the menu stays.
+    let store = Store::connect(&dashboard, 1).await.unwrap();
+    store.clear_class().await.unwrap();
+    assert!(
+        store.latest_messages(5).await.unwrap().is_empty()
+            && store.latest_orders(5).await.unwrap().is_empty()
+    );
+    assert_eq!(store.menu().await.unwrap(), Some(menu));
 
     // A service that is not permitted what it needs says so and ends; it does not retry for ever.
     let store = Store::connect(&notifier, 1).await.unwrap();
