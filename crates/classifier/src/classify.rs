@@ -245,16 +245,11 @@ impl Judge<'_> {
                 at_start = false;
                 continue;
             }
-            if m.is(Classes::UNWANTED) && requested.is_none() && food.is_none() {
-                told = told.or(Some(at));
-                held = true;
-            } else if m.is(Classes::CANCEL)
+            let taken_back = m.is(Classes::CANCEL)
                 && !m.is(Classes::REMOVE)
-                && requested.is_none()
-                && food.is_none()
                 && m.end > m.first
-                && self.has_cancel_verb(at)
-            {
+                && self.has_cancel_verb(at);
+            if requested.is_none() && food.is_none() && (m.is(Classes::UNWANTED) || taken_back) {
                 told = told.or(Some(at));
                 held = true;
             } else if m.is(Classes::CANCEL_ALL) {
@@ -342,8 +337,7 @@ impl Judge<'_> {
         if let Some(at) = food
             && !stated
             && (!story || counted)
-            && (strange.is_none() && !subject
-                || polite && !subject
+            && (!subject && (strange.is_none() || polite)
                 || counted
                 || self.is_named(from, to)
                 || mentions[from..to].iter().all(|m| m.is_food() || m.unknown || m.is(Classes::JOIN)))

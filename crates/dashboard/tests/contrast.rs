@@ -32,7 +32,10 @@ fn ratio(one: [f64; 3], other: [f64; 3]) -> f64 {
 
 #[test]
 fn text_and_the_edges_of_what_can_be_used_stand_out_in_both_themes() {
-    let text = ["text", "muted", "flow", "order", "review", "rejected", "enquiry", "misc", "accent", "accent-2", "bad"];
+    let text = [
+        "text", "muted", "flow", "order", "review", "rejected", "enquiry", "misc", "accent", "accent-2",
+        "bad",
+    ];
     let grounds = ["ground", "panel", "raised"];
     let series = ["series-1", "series-2", "series-3", "series-4", "series-5"];
     for (name, selectors) in [("dark", &[":root"][..]), ("light", &[":root", "[data-theme=\"light\"]"])] {
