@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p contracts` writes the files anew; read the difference before you commit it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may, as tests may")]
+
 use std::path::Path;
 
 use chrono::{DateTime, TimeZone, Utc};

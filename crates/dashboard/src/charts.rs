@@ -100,7 +100,10 @@ impl Charts {
             .into_iter()
             .map(|stage| {
                 let values = steps.iter().map(|step| {
-                    by_step.get(step).and_then(|point| point.latency.get(stage)).and_then(median)
+                    by_step
+                        .get(step)
+                        .and_then(|point| point.latency.get(stage))
+                        .and_then(|samples| median(samples))
                 });
                 (stage, values.collect())
             })
@@ -109,8 +112,8 @@ impl Charts {
     }
 }
 
-fn median(samples: &Vec<f32>) -> Option<f32> {
-    let mut sorted = samples.clone();
+fn median(samples: &[f32]) -> Option<f32> {
+    let mut sorted = samples.to_vec();
     sorted.sort_by(f32::total_cmp);
     sorted.get(sorted.len() / 2).copied()
 }

@@ -113,6 +113,12 @@ pub enum Backlog {
     TooFar,
 }
 
+impl Default for Hub {
+    fn default() -> Self {
+        Hub::new()
+    }
+}
+
 impl Hub {
     /// A fan-out with nothing in it.
     pub fn new() -> Self {

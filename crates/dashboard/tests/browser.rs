@@ -3,6 +3,13 @@
 //! The tests share one line, one dashboard and one browser driver; each has a browser session of its own. With
 //! `GREENBITE_SCREENSHOTS=<folder>` each view is photographed in both themes and two widths.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may, as tests may"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,12 @@
 //! Both themes can be read: WCAG 2.2 AA, computed from the stylesheet's own colours.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may, as tests may"
+)]
+
 use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("../assets/app.css");

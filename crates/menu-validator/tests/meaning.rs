@@ -159,7 +159,7 @@ async fn without_its_engine_words_alone_decide_and_the_trail_says_so() {
 
 #[tokio::test]
 async fn on_a_menu_that_the_labelled_phrases_do_not_know_words_alone_decide() {
-    let items = (0..20).map(|i| MenuItem::new(&format!("Pasta {i}"), "Durum wheat.", 900)).collect();
+    let items = (0..20).map(|i| MenuItem::new(format!("Pasta {i}"), "Durum wheat.", 900)).collect();
     let lexicon = Lexicon::new(Menu::new(items, Vec::new()));
     let (_, by) = judge(Some(meaning().await)).judge(vec![line("some noodles")], &lexicon).await;
     assert_eq!(by, "words");

@@ -1,5 +1,5 @@
 //! The operator's command, run as operators run it, against real servers with their users and roles.
-#![allow(clippy::unwrap_used)] // in helpers of tests, as in tests
+#![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 mod dead_letters;
 mod messages;
