@@ -1,6 +1,11 @@
 //! The whole line as it is deployed: real binaries, real servers, a stand-in for Discord.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests may, as tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may, as tests may"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
