@@ -268,16 +268,17 @@ export function render(view, { signal }) {
   function showLog() {
     if (queued) return;
     queued = true;
-    requestAnimationFrame(() => {
+    // Nobody reads faster than this, however fast events come.
+    setTimeout(() => {
       queued = false;
-      if (!following) return;
-      fill(log, live.recent.slice(-60).reverse().map((event) => el('li', {},
+      if (!following || signal.aborted) return;
+      fill(log, live.recent.slice(-40).reverse().map((event) => el('li', {},
         el('time', {}, clock(event.at)),
         link(`/messages/${event.id}`, `#${event.id}`, { class: 'id' }),
         chip(event.topic.split('.')[1]),
         el('span', { class: 'stage' }, event.topic),
         el('span', { class: 'why' }, event.reason ?? event.text ?? ''))));
-    });
+    }, 400);
   }
 
   readColours();
@@ -338,7 +339,7 @@ function stationCard(id, station) {
       if (now.waiting) notes.push(now.waiting);
       if (!now.replicas) notes.push('not running');
       if (now.redelivered) notes.push(`${now.redelivered} redelivered`);
-      if (now.dead_letters) notes.push(`${now.dead_letters} dead letters`);
+      if (now.dead_letters) notes.push(now.dead_letters === 1 ? '1 dead letter' : `${count(now.dead_letters)} dead letters`);
       trouble.hidden = !notes.length;
       fill(trouble, notes.join(' · '));
     },

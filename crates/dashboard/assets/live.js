@@ -76,6 +76,10 @@ function open() {
   source.addEventListener('reset', start);
 }
 
+// A page that the browser keeps for its back button would keep a connection too, of the few that it has for a server.
+addEventListener('pagehide', () => source?.close());
+addEventListener('pageshow', (event) => { if (event.persisted) start(); });
+
 export async function start() {
   source?.close();
   try {

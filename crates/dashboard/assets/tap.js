@@ -95,6 +95,8 @@ export function render(view, { signal }) {
     show();
   });
   filter.addEventListener('input', later);
+  addEventListener('pagehide', () => source?.close(), { signal });
+  addEventListener('pageshow', (event) => { if (event.persisted) open(); }, { signal });
   signal.addEventListener('abort', () => source?.close());
   open();
 }

@@ -653,6 +653,13 @@ fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
         world.line.wait_until_settled(PATIENCE).await.unwrap();
         let spoilt = spoil(world, "Two Lemonades please").await.unwrap();
         let folder = std::env::var("GREENBITE_SCREENSHOTS").ok();
+        if folder.is_some() {
+            // For charts that have something to show.
+            for _ in 0..20 {
+                world.line.send(TRAFFIC).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
         for (width, height) in [(1440, 1000), (390, 844)] {
             let client = world.browser(width, height).await.unwrap();
             let result = fits(world, &client, (width, height), id, folder.as_deref()).await;
@@ -699,7 +706,7 @@ async fn fits(
             if ["line", "tap"].contains(&name) {
                 for _ in 0..3 {
                     world.line.send(TRAFFIC).await?;
-                    tokio::time::sleep(Duration::from_millis(400)).await;
+                    tokio::time::sleep(Duration::from_millis(250)).await;
                 }
             }
             let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
