@@ -23,5 +23,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         What::Embed => ("embed", "embed"),
         What::Line => ("greenbite", "line"),
     };
+    if matches!(arguments.what, What::Line) {
+        // The bench starts the stations' binaries, and `cargo bench` builds those of its own package only.
+        cargo::run(cargo::command().args(["build", "--release", "--workspace", "--bins"]))?;
+    }
     cargo::run(cargo::command().args(["bench", "--package", package, "--bench", bench]))
 }
