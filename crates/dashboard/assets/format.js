@@ -1,13 +1,16 @@
 // Numbers and times as people read them.
 
-let currency = 'USD';
+let currency = '$';
 
-export function setCurrency(code) {
-  if (code) currency = code;
+/** A sign, printed before an amount, or a code, printed after it. */
+export function setCurrency(name) {
+  if (name) currency = name;
 }
 
 export function money(cents) {
-  return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(cents / 100);
+  const amount = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(Math.abs(cents) / 100);
+  const sign = cents < 0 ? '-' : '';
+  return /^\p{L}+$/u.test(currency) ? `${sign}${amount} ${currency}` : `${sign}${currency}${amount}`;
 }
 
 export function clock(time) {

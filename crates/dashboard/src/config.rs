@@ -13,8 +13,6 @@ pub struct Config {
     pub listen: String,
     /// What a browser must show to change something; on loopback one is made up and printed if it is missing.
     pub token: Option<Secret>,
-    /// Currency of the menu's prices, as ISO 4217 has it.
-    pub currency: String,
     /// Address of a trace in your tracing tool, with `{trace_id}` in it.
     pub trace_url: Option<String>,
     /// The data set that the simulation replays.
@@ -26,7 +24,6 @@ impl Default for Config {
         Config {
             listen: "127.0.0.1:8088".to_owned(),
             token: None,
-            currency: "USD".to_owned(),
             trace_url: None,
             dataset: "data/messages.csv".to_owned(),
         }
@@ -46,6 +43,14 @@ impl Config {
 }
 
 impl Validate for Config {
+    const HELP: &'static [(&'static str, &'static str)] = &[
+        ("listen", "where the page is; elsewhere than on this machine only with a token"),
+        ("token", "what a browser must show to change something; made up and printed where it is missing"),
+        ("trace_url", "address of a trace in your tracing tool, with {trace_id} in it"),
+        ("dataset", "the data set that the simulation replays"),
+    ];
+    const SECRETS: &'static [&'static str] = &["token"];
+
     fn validate(&self, _: &Settings) -> Result<(), String> {
         let address = self.address().map_err(|error| error.reason)?;
         if !address.ip().is_loopback() && self.token.is_none() {

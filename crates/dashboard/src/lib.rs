@@ -69,8 +69,12 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let hub = Arc::new(Hub::new());
     let charts = Arc::new(Mutex::new(Charts::default()));
     let simulation = Arc::new(Simulation::new(&config.dataset));
-    let watch =
-        Arc::new(Watch::new(app.bus().clone(), store.clone(), config.currency.clone(), simulation.clone()));
+    let watch = Arc::new(Watch::new(
+        app.bus().clone(),
+        store.clone(),
+        app.settings().restaurant.currency.clone(),
+        simulation.clone(),
+    ));
     let (said, state) = watch::channel(Arc::from("null"));
     let page = Page {
         bus: app.bus().clone(),

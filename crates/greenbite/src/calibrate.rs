@@ -1,13 +1,14 @@
 //! `greenbite calibrate`: what a model makes of the labelled phrases, and the bounds that follow.
 
+use std::fs::File;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use comfy_table::Table;
 use menu::Lexicon;
 use menu_validator::calibration::{self, Answer, Quality};
 use menu_validator::matching::Thresholds;
-use menu_validator::meaning::Meaning;
+use menu_validator::meaning::{Compared, Meaning};
 use menu_validator::{Config, model};
 
 use crate::cli::{say, table};
@@ -25,6 +26,9 @@ pub struct Args {
     /// The labelled phrases (phrase,item,kind); those that come with the program, if not given.
     #[arg(long, default_value = "")]
     pub pairs: String,
+    /// Labelled phrases that the bounds are not made from, to see what they are worth.
+    #[arg(long)]
+    pub check: Option<PathBuf>,
     /// Which model.
     #[command(flatten)]
     pub model: Model,
@@ -63,9 +67,19 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     say(&format!("names are matched by {}", chosen.note));
     let Some(embedder) = chosen.embedder else { bail!("there is no model to calibrate") };
     let meaning = Meaning::new(embedder, None, pairs);
-    let found = meaning.compare(&lexicon).await?;
-    if found.iter().all(|(_, answers)| answers.is_empty()) {
+    let others = match &args.check {
+        Some(path) => {
+            let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+            calibration::read_pairs(file).with_context(|| format!("{} cannot be read", path.display()))?
+        }
+        None => Vec::new(),
+    };
+    let found = meaning.compare(&lexicon, &others).await?;
+    if found.iter().all(|compared| compared.answers.is_empty()) {
         bail!("the labelled phrases are not about this menu");
+    }
+    if args.check.is_some() && found.iter().all(|compared| compared.others.is_empty()) {
+        bail!("the phrases to check with are not about this menu");
     }
 
     let mut table = table(&[
@@ -80,11 +94,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         "found",
         "wrong",
     ]);
-    for (name, answers) in &found {
+    for Compared { basis, answers, .. } in &found {
         let bounds = calibration::bounds(answers);
         let (all, held_out) = (Quality::of(answers, &bounds), calibration::held_out(answers));
         table.add_row([
-            (*name).to_owned(),
+            (*basis).to_owned(),
             format!("{:.2}", bounds.accept),
             format!("{:.2}", bounds.margin),
             format!("{:.2}", bounds.review),
@@ -100,8 +114,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         "{table}\nrecall: accepted rightly; found: accepted, or first before a person; wrong: accepted wrongly"
     ));
 
-    if let Some((name, answers)) = found.last() {
-        say(&format!("\n{name}: {}", Quality::of(answers, &calibration::bounds(answers))));
+    if let Some(path) = &args.check {
+        say(&format!("\nby the same bounds, {}:", path.display()));
+        for Compared { basis, answers, others } in &found {
+            say(&format!("{basis}: {}", Quality::of(others, &calibration::bounds(answers))));
+        }
+    }
+    if let Some(Compared { basis, answers, .. }) = found.last() {
+        say(&format!("\n{basis}: {}", Quality::of(answers, &calibration::bounds(answers))));
         say(&format!("{}", curve(answers)));
     }
     Ok(())

@@ -10,7 +10,9 @@ use runtime::StartError;
 
 use crate::config::Config;
 use crate::site::Site;
-use crate::{calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate};
+use crate::{
+    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate, webhooks,
+};
 
 /// GreenBite's operator's command.
 #[derive(Debug, Parser)]
@@ -55,6 +57,8 @@ enum Command {
     Export(export::Command),
     /// Every step of one message's way, with verdicts and reasons
     Journey(journey::Args),
+    /// Posts a few words to every Discord webhook that is set, and tells what Discord said
+    Webhooks,
     /// Lists every setting with its environment variable
     Settings,
 }
@@ -119,6 +123,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Dlq(command) => dlq::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
         Command::Journey(args) => journey::run(&site()?, args).await,
+        Command::Webhooks => webhooks::run(cli.config.as_deref()).await,
         Command::Settings => {
             say(&runtime::settings_help::<Config>(contracts::Service::Greenbite));
             Ok(End::Done)

@@ -1,6 +1,5 @@
 //! Settings of the operator's command: the table `[greenbite]`.
 
-use chrono_tz::Tz;
 use runtime::{Settings, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -8,23 +7,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The restaurant's time zone: where its days begin.
-    pub timezone: Tz,
     /// Minutes after which a message without an outcome is for a person to look at.
     pub overdue_minutes: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { timezone: Tz::UTC, overdue_minutes: 15 }
+        Config { overdue_minutes: 15 }
     }
 }
 
 impl Validate for Config {
-    const HELP: &'static [(&'static str, &'static str)] = &[
-        ("timezone", "the restaurant's time zone, such as Europe/Berlin: where its days begin"),
-        ("overdue_minutes", "minutes after which doctor finds fault with a message that has no outcome"),
-    ];
+    const HELP: &'static [(&'static str, &'static str)] =
+        &[("overdue_minutes", "minutes after which doctor finds fault with a message that has no outcome")];
 
     fn validate(&self, _: &Settings) -> Result<(), String> {
         if self.overdue_minutes == 0 {

@@ -25,7 +25,7 @@ pub struct Orders {
     /// The restaurant's day, such as 2026-11-23
     #[arg(long)]
     day: NaiveDate,
-    /// Where the day begins [default: the setting greenbite.timezone]
+    /// Where the day begins [default: the setting restaurant.timezone]
     #[arg(long)]
     timezone: Option<Tz>,
     /// Where the file goes [default: orders-<day>.csv]
@@ -36,7 +36,7 @@ pub struct Orders {
 /// Writes the file.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let Command::Orders(args) = command;
-    let zone = args.timezone.unwrap_or(site.config.timezone);
+    let zone = args.timezone.unwrap_or(site.settings.restaurant.timezone);
     let (from, before) = day(args.day, zone)?;
     let lines = site.store().await?.orders_between(from, before).await?;
     let out = args.out.unwrap_or_else(|| format!("orders-{}.csv", args.day).into());

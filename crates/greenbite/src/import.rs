@@ -36,7 +36,7 @@ pub struct Messages {
     /// Where rows go that cannot be taken [default: <FILE>.rejects.jsonl]
     #[arg(long, value_name = "FILE.jsonl")]
     rejects: Option<PathBuf>,
-    /// Zone of times without an offset [default: the setting greenbite.timezone]
+    /// Zone of times without an offset [default: the setting restaurant.timezone]
     #[arg(long)]
     timezone: Option<Tz>,
 }
@@ -44,7 +44,7 @@ pub struct Messages {
 /// Takes a file in.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let Command::Messages(args) = command;
-    let zone = args.timezone.unwrap_or(site.config.timezone);
+    let zone = args.timezone.unwrap_or(site.settings.restaurant.timezone);
     let from_stdin = args.file.as_os_str() == "-";
     let rejects = match args.rejects {
         Some(path) => path,

@@ -1,4 +1,4 @@
-//! The operator's command: provision, menu, dataset, simulate, eval, replay, doctor.
+//! The operator's command: provision, menu, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, webhooks.
 
 pub mod calibrate;
 pub mod cli;
@@ -17,3 +17,4 @@ pub mod schedule;
 pub mod simulate;
 pub mod site;
 pub mod spreadsheet;
+pub mod webhooks;

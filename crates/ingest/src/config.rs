@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use runtime::{Secret, Settings, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +25,6 @@ pub struct Config {
     pub watch_rejects: Option<PathBuf>,
     /// How often it is looked at, in milliseconds.
     pub watch_poll_ms: u64,
-    /// Zone of its times that have no offset of their own.
-    pub timezone: Tz,
     /// Rows that are relayed in one transaction.
     pub batch: u16,
     /// How often the table is looked at without being woken, in milliseconds.
@@ -62,7 +59,6 @@ impl Default for Config {
             watch: None,
             watch_rejects: None,
             watch_poll_ms: 500,
-            timezone: Tz::UTC,
             batch: 256,
             poll_ms: 1_000,
             watermark_percent: 80,
@@ -98,7 +94,6 @@ impl Validate for Config {
         ("watch", "a CSV file to which lines are appended"),
         ("watch_rejects", "where rows of it go that cannot be taken; <watch>.rejects.jsonl if not set"),
         ("watch_poll_ms", "how often it is looked at"),
-        ("timezone", "zone of its times without an offset, such as Europe/Berlin"),
         ("batch", "rows that are relayed in one transaction"),
         ("poll_ms", "how often the table is looked at without being woken"),
         ("watermark_percent", "how full the stream may be before no new messages are put on the line"),

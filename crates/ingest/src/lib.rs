@@ -54,7 +54,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     if let Some(path) = &config.watch {
         let poll = Duration::from_millis(config.watch_poll_ms);
         let rejects = config.watch_rejects.as_deref();
-        let watch = watch(&store, app, path, rejects, &config, poll)?;
+        let watch = watch(&store, app, path, rejects, poll)?;
         app.task("watch", watch.run());
     }
     if config.house.every_s > 0 {
@@ -68,9 +68,9 @@ fn watch(
     app: &App<Config>,
     path: &Path,
     rejects: Option<&Path>,
-    config: &Config,
     poll: Duration,
 ) -> Result<watch::Watch, StartError> {
-    watch::Watch::new(store.clone(), app.handle(), path, rejects, config.timezone, poll)
+    let zone = app.settings().restaurant.timezone;
+    watch::Watch::new(store.clone(), app.handle(), path, rejects, zone, poll)
         .map_err(|error| StartError::settings(format!("ingest.watch = {}: {error}", path.display())))
 }

@@ -38,6 +38,9 @@ pub struct Thresholds {
     pub review: f32,
 }
 
+/// Below this a candidate is not even worth proposing instead.
+const CLOSE: f32 = 0.1;
+
 impl Default for Thresholds {
     fn default() -> Self {
         Thresholds { accept: 0.93, margin: 0.1, review: 0.45 }
@@ -153,11 +156,11 @@ fn validate_line(
             );
             (Verdict::Review, doubt)
         }
-        (Some((at, _)), _) => (
+        (Some((at, score)), _) if score >= CLOSE => (
             Verdict::Rejected,
             format!("\"{}\" is not on the menu; the closest is {}", line.phrase, menu.items[at].name),
         ),
-        (None, _) => (Verdict::Rejected, format!("\"{}\" is not on the menu", line.phrase)),
+        _ => (Verdict::Rejected, format!("\"{}\" is not on the menu", line.phrase)),
     };
     let matched = match (verdict, best) {
         (Verdict::Accepted | Verdict::Review, Some((at, _))) => {
@@ -206,7 +209,8 @@ fn surcharges(line: &OrderLine, lexicon: &Lexicon) -> i64 {
 fn reply(lines: &[ValidatedLine]) -> String {
     let strange: Vec<&ValidatedLine> = lines.iter().filter(|l| l.verdict == Verdict::Rejected).collect();
     let names: Vec<&str> = strange.iter().map(|l| l.line.phrase.as_str()).collect();
-    let closest = strange.first().and_then(|l| l.candidates.first());
+    let closest =
+        strange.iter().filter_map(|l| l.candidates.first()).find(|candidate| candidate.score >= CLOSE);
     let mut reply = format!("Sorry, we don't offer {}.", names.join(" or "));
     if let Some(closest) = closest {
         reply.push_str(&format!(

@@ -10,12 +10,16 @@ use contracts::{OrderLine, Verdict};
 use embed::{Embedder, Limits, Model, Options};
 use menu::cache::Cache;
 use menu::{Lexicon, Menu, MenuItem};
+use menu_validator::calibration::Quality;
 use menu_validator::judge::Judge;
 use menu_validator::matching::PhraseScorer;
 use menu_validator::meaning::Meaning;
 use menu_validator::resolver::ByRule;
 use menu_validator::{Config, calibration, model};
 use testkit::Memcached;
+
+/// Phrases that had no part in choosing how scores are made.
+const CHECK: &str = include_str!("../../../data/calibration-check.csv");
 
 async fn minilm() -> Embedder {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -78,10 +82,15 @@ async fn no_labelled_phrase_is_accepted_wrongly_and_the_rest_is_mostly_found() {
     assert_eq!(quality.false_accepts, 0, "{quality}");
     assert!(quality.recall() > 0.3, "{quality}");
     assert!(quality.found() > 0.85, "{quality}");
-    let compared = meaning.compare(&lexicon).await.unwrap();
+    let check = calibration::read_pairs(CHECK.as_bytes()).unwrap();
+    let compared = meaning.compare(&lexicon, &check).await.unwrap();
+    let both = compared.last().unwrap();
+    let unseen = Quality::of(&both.others, &calibration::bounds(&both.answers));
+    assert_eq!(unseen.false_accepts, 0, "{unseen}");
+    assert!(unseen.found() > 0.5, "{unseen}");
     let held_out = |name: &str| {
-        let (_, answers) = compared.iter().find(|(found, _)| *found == name).unwrap();
-        calibration::held_out(answers)
+        let compared = compared.iter().find(|compared| compared.basis == name).unwrap();
+        calibration::held_out(&compared.answers)
     };
     assert_eq!(held_out("both").false_accepts, 0);
     assert!(held_out("both").recall() > held_out("meaning alone").recall() + 0.1);

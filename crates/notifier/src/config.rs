@@ -18,8 +18,6 @@ pub struct Config {
     pub fallback: Fallback,
     /// What would have been sent is written here where a category has no webhook at all.
     pub file: PathBuf,
-    /// A sign (`$`), printed before an amount, or a code (`EUR`), printed after it.
-    pub currency: String,
     /// How long one request may take.
     pub timeout_ms: u64,
     /// How long a message waits for Discord's limits before the category pauses.
@@ -36,7 +34,6 @@ impl Default for Config {
             webhooks: Webhooks::default(),
             fallback: Fallback::Order,
             file: PathBuf::from("notifications.jsonl"),
-            currency: "$".to_owned(),
             timeout_ms: 5_000,
             patience_ms: 10_000,
             outage_after: 5,
@@ -144,7 +141,6 @@ impl Validate for Config {
         ("webhooks.misc", "Discord webhook for the rest"),
         ("fallback", "whose webhook a category without its own uses: order, review, enquiry, misc or none"),
         ("file", "where notifications are written that have no webhook at all"),
-        ("currency", "a sign, printed before an amount ($), or a code, printed after it (EUR)"),
         ("timeout_ms", "how long one request to Discord may take"),
         ("patience_ms", "how long a message waits for Discord's limits before its category pauses"),
         ("outage_after", "failures in a row after which a category pauses until Discord answers again"),

@@ -5,6 +5,7 @@
 //! show it twice without a word.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use contracts::{Category, Code};
@@ -46,7 +47,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         app.note(format!("{category} notifications"), channel);
     }
 
-    let style = Style { currency: app.config().currency.clone() };
+    let style = Style { currency: app.settings().restaurant.currency.clone() };
     let announcer = Arc::new(Announcer::new(sinks, style, store));
     app.stage(Orders(announcer.clone()));
     app.stage(Reviews(announcer.clone()));
@@ -55,34 +56,43 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Where each category goes. Categories that use the same webhook share its limits and its health.
+/// Where each category goes: its webhook, or the file.
 pub fn sinks(config: &Config) -> Result<HashMap<Category, Sink>, StartError> {
-    let silence = Silence::default();
-    let mut webhooks: HashMap<String, Arc<Webhook>> = HashMap::new();
-    let mut sinks = HashMap::new();
+    let mut sinks: HashMap<Category, Sink> =
+        webhooks(config)?.into_iter().map(|(category, webhook)| (category, Sink::Discord(webhook))).collect();
     for category in Category::ALL {
-        let Some((whose, secret)) = config.webhook_for(category) else {
+        if let Entry::Vacant(free) = sinks.entry(category) {
             let outbox = Outbox::new(config.file.clone()).map_err(|error| {
                 let path = config.file.display();
                 StartError::settings(format!("notifier.file = {path} cannot be written: {error}"))
             })?;
-            sinks.insert(category, Sink::File(outbox));
-            continue;
-        };
+            free.insert(Sink::File(outbox));
+        }
+    }
+    Ok(sinks)
+}
+
+/// The webhooks of the categories that have one. Those that use the same share its limits and its health.
+fn webhooks(config: &Config) -> Result<HashMap<Category, Arc<Webhook>>, StartError> {
+    let silence = Silence::default();
+    let mut known: HashMap<String, Arc<Webhook>> = HashMap::new();
+    let mut webhooks = HashMap::new();
+    for category in Category::ALL {
+        let Some((whose, secret)) = config.webhook_for(category) else { continue };
         let url = config::address(secret)
             .map_err(|hint| StartError::settings(format!("notifier.webhooks.{whose} {hint}")))?;
-        let webhook = match webhooks.get(url.as_str()) {
+        let webhook = match known.get(url.as_str()) {
             Some(webhook) => webhook.clone(),
             None => {
                 let webhook = Webhook::new(whose, url.clone(), config, silence.clone());
                 let webhook = Arc::new(webhook.map_err(StartError::settings)?);
-                webhooks.insert(url.into(), webhook.clone());
+                known.insert(url.into(), webhook.clone());
                 webhook
             }
         };
-        sinks.insert(category, Sink::Discord(webhook));
+        webhooks.insert(category, webhook);
     }
-    Ok(sinks)
+    Ok(webhooks)
 }
 
 /// How a trial of one webhook went.
@@ -97,9 +107,9 @@ pub struct Trial {
 /// Posts a few words to every webhook that is set, each once, so that an owner sees that they arrive.
 pub async fn try_webhooks(config: &Config) -> Result<Vec<Trial>, StartError> {
     let mut trials: Vec<(Arc<Webhook>, Vec<Category>)> = Vec::new();
-    let mut sinks = sinks(config)?;
+    let mut webhooks = webhooks(config)?;
     for category in Category::ALL {
-        let Some(Sink::Discord(webhook)) = sinks.remove(&category) else { continue };
+        let Some(webhook) = webhooks.remove(&category) else { continue };
         match trials.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &webhook)) {
             Some((_, categories)) => categories.push(category),
             None => trials.push((webhook, vec![category])),

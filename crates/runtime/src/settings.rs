@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use contracts::topology::{CONSUMERS, Limits};
 use contracts::{ConsumerSpec, Service};
 use serde::de::{self, Deserializer, Visitor};
@@ -33,6 +34,24 @@ pub struct Settings {
     pub process: Process,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
+    /// The house itself.
+    pub restaurant: Restaurant,
+}
+
+/// The house itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Restaurant {
+    /// Of the menu's prices: a sign (`$`), printed before an amount, or a code (`EUR`), printed after it.
+    pub currency: String,
+    /// Where its days begin, and the zone of times that come without an offset.
+    pub timezone: Tz,
+}
+
+impl Default for Restaurant {
+    fn default() -> Self {
+        Restaurant { currency: "$".to_owned(), timezone: Tz::UTC }
+    }
 }
 
 /// The bus.
@@ -300,6 +319,11 @@ impl Validate for Settings {
         ("process.probe_ms", "how often the dependencies are probed"),
         ("telemetry.log", "what is logged: info, or by module: info,runtime=debug; RUST_LOG wins"),
         ("telemetry.format", "auto (JSON unless stdout is a terminal), json or text"),
+        ("restaurant.currency", "a sign, printed before an amount ($), or a code, printed after it (EUR)"),
+        (
+            "restaurant.timezone",
+            "where its days begin, and the zone of times without an offset: Europe/Berlin",
+        ),
     ];
     const SECRETS: &'static [&'static str] = &["nats.password", "database.url"];
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use async_nats::jetstream;
+use chrono::{DateTime, TimeDelta, Utc};
 use contracts::topology::{MAX_EVENT_BYTES, STREAM};
 use contracts::{Category, MessageId, Service, Topic};
 use futures::StreamExt;
@@ -127,6 +128,24 @@ impl Fault {
             Fault::FillStream => "stream full",
         }
     }
+
+    /// Whether it can come between a notification and the note that it was sent.
+    fn disturbs_notifications(&self) -> bool {
+        match self {
+            Fault::Kill(service, ..) | Fault::Suspend(service, ..) => *service == Service::Notifier,
+            Fault::RestartBus | Fault::KillBus(_) | Fault::WipeBus => true,
+            Fault::RestartDatabase | Fault::CrashDatabase | Fault::Discord(..) => true,
+            Fault::FlushCache | Fault::StopCache(_) => false,
+            Fault::Malformed(_) | Fault::Duplicates(_) | Fault::FillStream => false,
+        }
+    }
+}
+
+/// A fault as it happened.
+struct Episode {
+    fault: Fault,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
 }
 
 /// When what goes wrong.
@@ -282,8 +301,9 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
         episodes.push(tokio::spawn(happen(line.clone(), servers.clone(), fault)));
     }
     tokio::time::sleep_until((begin + plan.duration).into()).await;
+    let mut happened = Vec::new();
     for episode in episodes {
-        episode.await??;
+        happened.push(episode.await??);
     }
     stop.store(true, Ordering::Relaxed);
     driver.await??;
@@ -295,7 +315,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let settled_in = mended.elapsed();
     // A repeat that is on its way arrives before the ledger is drawn up.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let mut report = ledger(&line, &expected).await?;
+    let mut report = ledger(&line, &expected, &happened).await?;
     if let Err(error) = settled {
         report.offences.push((0, format!("the line did not settle: {error:#}")));
     }
@@ -376,8 +396,14 @@ struct Servers {
     stations: Mutex<BTreeMap<(Service, usize), ()>>,
 }
 
-async fn happen(line: Arc<Line>, servers: Arc<Servers>, fault: Fault) -> anyhow::Result<()> {
-    match fault {
+async fn happen(line: Arc<Line>, servers: Arc<Servers>, fault: Fault) -> anyhow::Result<Episode> {
+    let from = Utc::now();
+    inflict(&line, &servers, &fault).await.with_context(|| fault.to_string())?;
+    Ok(Episode { fault, from, to: Utc::now() })
+}
+
+async fn inflict(line: &Line, servers: &Servers, fault: &Fault) -> anyhow::Result<()> {
+    match *fault {
         Fault::Kill(service, replica, away) => {
             if servers.stations.lock().await.insert((service, replica), ()).is_none() {
                 line.kill(service, replica);
@@ -432,27 +458,30 @@ async fn happen(line: Arc<Line>, servers: Arc<Servers>, fault: Fault) -> anyhow:
             tokio::time::sleep(away).await;
             line.memcached.start_again_empty().await?;
         }
-        Fault::Discord(fault, time) => {
+        Fault::Discord(ref fault, time) => {
             let _one = servers.discord.lock().await;
-            line.discord.set_fault(Some(fault));
+            line.discord.set_fault(Some(fault.clone()));
             tokio::time::sleep(time).await;
             line.discord.set_fault(None);
         }
         Fault::Malformed(count) => {
             let _one = servers.bus.lock().await;
-            malformed(&line, count).await?;
+            malformed(line, count).await?;
         }
         Fault::Duplicates(count) => {
             let _one = servers.bus.lock().await;
-            duplicates(&line, count).await?;
+            duplicates(line, count).await?;
         }
         Fault::FillStream => {
             let _one = servers.bus.lock().await;
-            fill(&line).await?;
+            fill(line).await?;
         }
     }
     Ok(())
 }
+
+/// How long after Discord has it a notification may not be noted as sent yet.
+const IN_FLIGHT: TimeDelta = TimeDelta::seconds(2);
 
 /// Ids that no row has.
 const NOBODY: i64 = 900_000_000;
@@ -518,7 +547,11 @@ async fn fates(line: &Line) -> anyhow::Result<Vec<(i64, String, Fate)>> {
 }
 
 /// Compares what is there with what has to be.
-async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result<Report> {
+async fn ledger(
+    line: &Line,
+    expected: &HashMap<String, Fate>,
+    happened: &[Episode],
+) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let messages = fates(line).await?;
     ensure!(!messages.is_empty(), "no message came in");
@@ -562,22 +595,28 @@ async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result
     }
 
     // Told once, or more often with a mark.
-    let mut shown: HashMap<(i64, String), (usize, usize)> = HashMap::new();
+    let mut shown: HashMap<(i64, String), (Vec<DateTime<Utc>>, usize)> = HashMap::new();
     for accepted in line.discord.accepted() {
         report.shown += 1;
         let Some(id) = accepted.message_id else { continue };
         let entry = shown.entry((id, accepted.webhook.clone())).or_default();
-        entry.0 += 1;
+        entry.0.push(accepted.at);
         entry.1 += usize::from(accepted.possible_repeat);
     }
     for (id, _, (outcome, _)) in &messages {
         match shown.get(&(*id, outcome.clone())) {
             None => report.offences.push((*id, format!("nobody was told of this {outcome}"))),
             Some((times, marked)) => {
-                report.repeats += marked.min(&(times - 1));
+                let repeats = times.len() - 1;
+                report.repeats += repeats.min(*marked);
                 // The first may carry a mark too: a try before it was not shown after all.
-                if times - 1 > *marked {
-                    report.offences.push((*id, format!("shown {times} times, only {marked} marked")));
+                if repeats > *marked {
+                    report.offences.push((*id, format!("shown {repeats} times again, only {marked} marked")));
+                }
+                // Only what was in flight when something broke may be shown again.
+                let calm = times.iter().take(repeats).find(|at| !was_disturbed(**at, happened));
+                if let Some(at) = calm {
+                    report.offences.push((*id, format!("shown at {at}, in calm, and again later")));
                 }
             }
         }
@@ -596,6 +635,14 @@ async fn ledger(line: &Line, expected: &HashMap<String, Fate>) -> anyhow::Result
     report.dead_letters = dead;
     report.offences.extend(of_customers.into_iter().map(|id| (id, "lies among the dead letters".to_owned())));
     Ok(report)
+}
+
+/// Whether something broke while a notification that was accepted then had not been noted as sent.
+fn was_disturbed(accepted: DateTime<Utc>, happened: &[Episode]) -> bool {
+    happened
+        .iter()
+        .filter(|episode| episode.fault.disturbs_notifications())
+        .any(|episode| episode.from <= accepted + IN_FLIGHT && accepted <= episode.to + IN_FLIGHT)
 }
 
 /// Replicas of the registrar that have ever run here.

@@ -288,7 +288,7 @@ async fn print_what_next(line: &Line, keep: bool) -> anyhow::Result<()> {
     );
     if let Some((address, key)) = line.door(0) {
         println!(
-            "  a message of yours   curl -H 'X-Api-Key: {key}' --json '{{\"message\":\"Two chicken burgers, no onions\"}}' {address}"
+            "  a message of yours   curl -H 'X-Api-Key: {key}' --json '{{\"text\":\"Two chicken burgers, no onions\"}}' {address}"
         );
     }
     Ok(())

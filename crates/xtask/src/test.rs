@@ -28,5 +28,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         &["--workspace"]
     };
-    cargo::run(cargo::command().arg("test").args(scope).args(&arguments.cargo))
+    // All that is wrong is worth knowing at once.
+    cargo::run(cargo::command().args(["test", "--no-fail-fast"]).args(scope).args(&arguments.cargo))
 }

@@ -62,7 +62,15 @@ async fn wrong_usage_wrong_settings_and_a_server_that_is_away_have_exit_codes_of
     assert_eq!(site.run(&["dlq", "replay"]).await.code, 64);
     assert_eq!(site.run(&["dlq", "list", "--code", "GB999"]).await.code, 64);
     assert_eq!(site.run(&["--help"]).await.code, 0);
-    site.file("bad.toml", "[greenbite]\ntimezone = \"Mars/Olympus\"\n");
+    let said = site.run(&["webhooks"]).await;
+    assert!(said.code == 1 && said.out.contains("No webhook is set"), "{said:?}");
+    site.file("wrong.toml", "[notifier.webhooks]\norder = \"ftp://discord/secret\"\n");
+    let said = site.run(&["webhooks", "--config", "wrong.toml"]).await;
+    assert!(
+        said.code == 64 && said.err.contains("webhooks.order") && !said.err.contains("secret"),
+        "{said:?}"
+    );
+    site.file("bad.toml", "[restaurant]\ntimezone = \"Mars/Olympus\"\n");
     let said = site.run(&["doctor", "--config", "bad.toml"]).await;
     assert_eq!(said.code, 64, "{said:?}");
     site.nats.kill();

@@ -1,0 +1,177 @@
+//! Sizes, toppings and other wishes about an item.
+
+use super::*;
+
+impl Builder<'_> {
+    /// "a little salad": small, not less of it.
+    pub(super) fn size_before_item(&mut self, i: usize) -> bool {
+        let m = &self.mentions[i];
+        if self.current.is_some() && self.with && !self.pending.strong {
+            return false;
+        }
+        let Some(next) = self.next_food(i + 1) else { return false };
+        if next.items.is_empty() || (!next.options.is_empty() && next.options[0].whole) {
+            return false;
+        }
+        let mut size = None;
+        self.lexicon.names_at(&self.reading.tokens, m.end - 1, |length, hit| {
+            if length == 1
+                && let Some(option) = option_of(hit)
+                && self.lexicon.is_size(option)
+            {
+                size = Some(option);
+            }
+        });
+        let Some(size) = size else { return false };
+        if !self.pending.strong {
+            self.end_phrase(i);
+        }
+        self.pending.strong = true;
+        self.pending.only_request = false;
+        self.pending.size = Some(self.lexicon.menu().options[usize::from(size)].name.clone());
+        true
+    }
+
+    pub(super) fn option(&mut self, i: usize) {
+        let m = &self.mentions[i];
+        let hit = m.options.first().copied();
+        let (name, option) = match hit.and_then(option_of) {
+            Some(id) => (self.lexicon.menu().options[usize::from(id)].name.clone(), Some(id)),
+            None => match m.items.first() {
+                // "chocolate, not vanilla": an item that nobody asked for.
+                Some(item) if item.whole || self.lexicon.has_options() => return,
+                Some(_) => (self.text_of(m.first, m.end), None),
+                None => return,
+            },
+        };
+        // "cheddar cheese": one thing in two words.
+        if let Some(last) = i.checked_sub(1).map(|b| &self.mentions[b])
+            && last.end == m.first
+            && let Some(before) = last.options.first().copied()
+            && last.options.first().is_some_and(|h| h.whole)
+            && m.options.iter().any(|h| h.target == before.target)
+            && (m.options.len() > 1 || !m.options[0].name)
+        {
+            return;
+        }
+        // "swiss cheese": the sort is told already, the word says what sort of thing it is.
+        if let Some(last) = i.checked_sub(1).map(|b| &self.mentions[b])
+            && last.end == m.first
+            && m.options.len() > 1
+            && m.options.iter().all(|h| !h.whole && h.last)
+            && let Some(before) = last.options.first()
+            && (before.whole || last.options.len() == 1)
+            && !self.tail.is_empty()
+        {
+            return;
+        }
+        let op = self.op.unwrap_or(ModifierOp::Add);
+        let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
+        self.op_used = true;
+        if self.op != Some(ModifierOp::Remove) {
+            self.op = None;
+        }
+        if self.tail.len() < MOST_MODS {
+            self.tail.push(modifier.clone());
+        }
+        // "vegan cheese": what is before the option is not known.
+        let words = std::mem::take(&mut self.pending.words);
+        let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
+        let mut doubt =
+            unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
+        if m.guessed {
+            doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
+        }
+        let ahead = self.head_ahead(i);
+        let belongs_ahead = ahead && (self.pending.strong || !self.with || self.current.is_none());
+        let new_phrase = self.current.is_none() || belongs_ahead;
+        if new_phrase {
+            self.pending.words = words;
+            self.pending.count = self.pending.count.filter(|_| true);
+            if ahead && !m.options.first().is_some_and(|h| h.whole) {
+                // "vegan cheesecake" is no cheesecake with vegan cheese.
+                let words = self.text_of(m.first, m.end);
+                self.pending.doubt.get_or_insert(format!("\"{words}\" may not be {}", modifier.name));
+            }
+            if self.pending.mods.len() < MOST_MODS {
+                self.pending.mods.push(Mod { count: 1, ..modifier });
+            }
+            if let Some(doubt) = doubt
+                && !ahead
+                && let Some(current) = self.current
+            {
+                self.lines[current].doubts.push(doubt);
+            }
+            return;
+        }
+        let Some(current) = self.current else { return };
+        self.pending = Pending::default();
+        self.lines[current].fresh = false;
+        if self.all {
+            for at in 0..self.lines.len() {
+                self.lines[at].push(modifier.clone());
+            }
+        } else {
+            self.lines[current].push(modifier);
+        }
+        if let Some(doubt) = doubt {
+            self.lines[current].doubts.push(doubt);
+        }
+    }
+
+    pub(super) fn unknown_modifier(&mut self, i: usize, current: usize) {
+        let m = &self.mentions[i];
+        let op = self.op.unwrap_or(ModifierOp::Add);
+        let words = self.text_of(m.first, m.end);
+        let line = &mut self.lines[current];
+        let full = line.mods.len() >= MOST_MODS;
+        match line.mods.last_mut() {
+            // "pickled radish": one thing in two words.
+            Some(last) if last.option.is_none() && last.op == op && i > 0 && self.mentions[i - 1].unknown => {
+                if last.name.len() < LONGEST_QUOTE {
+                    last.name = format!("{} {words}", last.name);
+                }
+            }
+            _ if full => {}
+            _ => {
+                line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
+                if op != ModifierOp::Remove {
+                    line.doubts.push(format!("the kitchen may have no \"{words}\""));
+                }
+            }
+        }
+        if self.op != Some(ModifierOp::Remove) {
+            self.op = None;
+        }
+    }
+
+    pub(super) fn size(&mut self, i: usize, option: Option<u16>) {
+        let m = &self.mentions[i];
+        let name = match option {
+            Some(id) => self.lexicon.menu().options[usize::from(id)].name.clone(),
+            // The restaurant lists what can be chosen, and sizes are not among it.
+            None if self.lexicon.has_options() => return,
+            None => self.text_of(m.first, m.end),
+        };
+        let attach_before = !self.phrase_follows(i + 1)
+            && self.pending.count.is_none()
+            && !self.elided_follows(i + 1)
+            && self.current.is_some();
+        if let (true, Some(current)) = (attach_before, self.current) {
+            if self.all {
+                self.lines.iter_mut().for_each(|line| line.size = Some(name.clone()));
+            } else {
+                self.lines[current].size = Some(name);
+            }
+            self.correcting = false;
+            self.pending = Pending::default();
+            return;
+        }
+        if !self.pending.strong && self.pending.mods.is_empty() && self.pending.words.is_empty() {
+            self.end_phrase(i);
+        }
+        self.pending.strong = true;
+        self.pending.only_request = false;
+        self.pending.size = Some(name);
+    }
+}
