@@ -55,6 +55,9 @@ pub fn classify_reading(reading: &Reading<'_>, lexicon: &Lexicon) -> Classificat
 /// A part of a name below this says nothing about a message.
 const LEAST_PART: f32 = 0.3;
 
+/// From here on a number is one of an order, an invoice or a telephone, which nobody counts dishes by.
+const NO_COUNT: u32 = 10_000;
+
 struct Judge<'a> {
     reading: &'a Reading<'a>,
     lexicon: &'a Lexicon,
@@ -65,6 +68,8 @@ struct Judge<'a> {
 enum Sentence {
     /// Asks for something to eat or drink; the mention that says so.
     Order(usize),
+    /// Names something to eat or drink, and no more; the mention that does.
+    Bare(usize),
     /// Asks something.
     Question(usize),
     /// Wants something that is no food.
@@ -90,6 +95,9 @@ impl Judge<'_> {
         let mut from = 0;
         let mut called_off = None;
         let mut steered = None;
+        let mut bare = None;
+        // "We had:", and a list below it.
+        let mut heading = None;
         for at in 0..=mentions.len() {
             let ends =
                 mentions.get(at).is_none_or(|m| matches!(m.kind, TokenKind::Stop | TokenKind::Question));
@@ -105,12 +113,21 @@ impl Judge<'_> {
                     called_off = Some(from + off);
                     order = None;
                 }
-                match self.sentence(from, at, marked) {
+                let judged = self.sentence(from, at, marked);
+                heading = match judged {
+                    Sentence::Told(i) if self.ends_in_colon(sentence) => Some(i),
+                    Sentence::Bare(_) | Sentence::Nothing => heading,
+                    _ => None,
+                };
+                match judged {
                     Sentence::Order(i) if called_off.is_none_or(|off| off < i) => order = order.or(Some(i)),
+                    Sentence::Bare(i) if heading.is_none() && called_off.is_none_or(|off| off < i) => {
+                        bare = bare.or(Some(i));
+                    }
                     Sentence::Question(i) => question = question.or(Some(i)),
                     Sentence::Other(i) => other = other.or(Some(i)),
                     Sentence::Told(i) => told = told.or(Some(i)),
-                    Sentence::Order(_) | Sentence::Nothing => {}
+                    Sentence::Order(_) | Sentence::Bare(_) | Sentence::Nothing => {}
                 }
             }
             from = at + 1;
@@ -118,7 +135,9 @@ impl Judge<'_> {
         if let Some(spam) = mentions.iter().position(|m| m.is(Classes::SPAM)) {
             return (Kind::Misc, None, format!("\"{}\" is advertising", self.words(spam)));
         }
-        if let Some(at) = order {
+        // "lukewarm shake, icy fries. that's the wrong way round": named only to say how it was.
+        let judged = mentions.iter().any(|m| m.is(Classes::COMPLAINT)) || told.is_some() && heading.is_some();
+        if let Some(at) = order.or(bare.filter(|at| !judged || self.is_asked_for(*at))) {
             return (
                 Kind::Order,
                 None,
@@ -229,6 +248,11 @@ impl Judge<'_> {
             polite |= m.is(Classes::PLEASE);
             if m.kind == TokenKind::Comma || m.is(Classes::SO) {
                 at_start = true;
+                // "I was here last week and loved it, so today: two rings"
+                let therefore = m.is(Classes::SO) && at > from && mentions[at - 1].kind == TokenKind::Comma;
+                if therefore && !held && requested.is_none() {
+                    (told, food, elsewhere, story, subject, stated) = (None, None, false, false, false, false);
+                }
                 continue;
             }
             let food_here = self.is_food(m);
@@ -343,7 +367,7 @@ impl Judge<'_> {
                 || mentions[from..to].iter().all(|m| m.is_food() || m.unknown || m.is(Classes::JOIN)))
             && self.mostly_food(from, to)
         {
-            return Sentence::Order(at);
+            return Sentence::Bare(at);
         }
         if let Some(at) = strange
             && food.is_none()
@@ -353,7 +377,7 @@ impl Judge<'_> {
             && (counted || polite)
             && self.mostly_food(from, to)
         {
-            return Sentence::Order(at);
+            return Sentence::Bare(at);
         }
         match requested {
             Some(at) => Sentence::Other(at),
@@ -366,6 +390,21 @@ impl Judge<'_> {
     fn says_something(&self, from: usize, to: usize, at: usize) -> bool {
         let mentions = &self.reading.mentions;
         (at > from && self.is_food(&mentions[at - 1])) || (at + 1 < to && self.is_food(&mentions[at + 1]))
+    }
+
+    /// Whether the sentence is the heading of what follows: "We had:".
+    fn ends_in_colon(&self, sentence: &[Mention]) -> bool {
+        let last = sentence.last().and_then(|m| self.reading.tokens.get(m.first));
+        last.is_some_and(|token| token.text == ":")
+    }
+
+    /// Whether it is counted or asked for politely, which nobody does who only complains.
+    fn is_asked_for(&self, at: usize) -> bool {
+        let mentions = &self.reading.mentions;
+        let ends = |m: &Mention| matches!(m.kind, TokenKind::Stop | TokenKind::Question);
+        let from = mentions[..at].iter().rposition(ends).map_or(0, |stop| stop + 1);
+        let to = mentions[at..].iter().position(ends).map_or(mentions.len(), |stop| at + stop);
+        self.is_counted(from, at) || mentions[from..to].iter().any(|m| m.is(Classes::PLEASE))
     }
 
     /// Whether a comma or the like stands between two mentions, and the later one is no praise or complaint.
@@ -400,7 +439,7 @@ impl Judge<'_> {
         let before = mentions[from..at].iter().rev().take(4);
         let counted = before
             .take_while(|m| m.number.is_some() || m.is(skip) || m.is_food() || m.unknown)
-            .any(|m| m.number.is_some());
+            .any(|m| m.number.is_some_and(|count| count < NO_COUNT));
         let behind = mentions.get(at + 1..).unwrap_or_default();
         // "a veggie pizza": an article where the sentence begins.
         let noun = Classes::DECORATION.or(Classes::SIZE);

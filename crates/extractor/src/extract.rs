@@ -109,6 +109,8 @@ struct Builder<'a> {
     shouted: bool,
     /// The last word that was taken for a name.
     named: Option<usize>,
+    /// What is wrong with the item that follows.
+    doubt_ahead: Option<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -140,6 +142,7 @@ impl<'a> Builder<'a> {
             dangling: false,
             shouted: !reading.text.chars().any(char::is_lowercase),
             named: None,
+            doubt_ahead: None,
         }
     }
 
@@ -154,6 +157,11 @@ impl<'a> Builder<'a> {
 
     fn step(&mut self, i: usize) -> usize {
         let m = &self.mentions[i];
+        if i == self.sentence_from
+            && let Some(end) = self.end_of_steering(i)
+        {
+            return end;
+        }
         match m.kind {
             Kind::Comma => {
                 if self.reading.tokens[m.first].text == ":" && !self.counted() {

@@ -135,12 +135,19 @@ impl Lexicon {
             best[at] = step;
         }
 
-        let mut mentions = Vec::with_capacity(n);
+        let mut mentions: Vec<Mention> = Vec::with_capacity(n);
         let mut at = 0;
         while at < n {
             let step = best[at];
             let end = at + step.length;
-            mentions.push(self.mention(language, (&tokens, meant), &known, at, end, step.edge));
+            let mention = self.mention(language, (&tokens, meant), &known, at, end, step.edge);
+            match mentions.last_mut() {
+                Some(tens) if tens.is_completed_by(&mention) => {
+                    tens.number = tens.number.zip(mention.number).map(|(tens, ones)| tens + ones);
+                    tens.end = end;
+                }
+                _ => mentions.push(mention),
+            }
             at = end;
         }
         Reading { text, tokens, mentions, language, language_code: words.language.clone() }
@@ -301,6 +308,17 @@ impl Lexicon {
 }
 
 impl Mention {
+    /// "thirty five", "twenty-five"
+    fn is_completed_by(&self, ones: &Mention) -> bool {
+        let tens = self.kind == Kind::Word && self.number.is_some_and(|n| n % 10 == 0 && (20..100).contains(&n));
+        tens && !self.is_food()
+            && !ones.is_food()
+            && ones.kind == Kind::Word
+            && ones.end == ones.first + 1
+            && ones.number.is_some_and(|n| (1..10).contains(&n))
+            && !ones.is(Classes::ALL_OF)
+    }
+
     fn add(&mut self, hit: Hit) {
         let list = if matches!(hit.target, Target::Item(_)) { &mut self.items } else { &mut self.options };
         match list.iter_mut().find(|h| h.target == hit.target) {

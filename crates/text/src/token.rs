@@ -119,6 +119,19 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 end = at + c.len_utf8();
                 chars.next();
             }
+            // "w/ milk", "w/o ice"
+            if word.len() == 1 && chars.next_if(|(_, c)| *c == '/').is_some() {
+                word.push('/');
+                end += 1;
+                let without = chars.peek().is_some_and(|(at, c)| {
+                    matches!(c, 'o' | 'O') && !text[at + 1..].starts_with(char::is_alphanumeric)
+                });
+                if without {
+                    chars.next();
+                    word.push('o');
+                    end += 1;
+                }
+            }
             if !word.is_empty() {
                 let accented = !text
                     .get(start..end)
@@ -153,6 +166,15 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     }
                     _ => break,
                 }
+            }
+            // "class 7b", "flat 12a": a name, and nothing to count.
+            let labelled = chars.peek().is_some_and(|(at, c)| {
+                matches!(c, 'a'..='f' | 'A'..='F') && !text[at + 1..].starts_with(char::is_alphanumeric)
+            });
+            if labelled && let Some((at, c)) = chars.next() {
+                digits.push(c.to_ascii_lowercase());
+                plain = false;
+                end = at + 1;
             }
             let counts =
                 plain && digits.len() <= MAX_COUNT_DIGITS && !(digits.len() > 1 && digits.starts_with('0'));
@@ -265,6 +287,14 @@ mod tests {
         assert_eq!(words("2x, 16oz 8.90 12:30"), ["2", "x", ",", "16", "oz", "8.90", "12:30"]);
         let kinds: Vec<Kind> = tokens("2 8.90 0151234567").into_iter().map(|t| t.kind).collect();
         assert_eq!(kinds, [Kind::Number(Some(2)), Kind::Number(None), Kind::Number(None)]);
+    }
+
+    #[test]
+    fn short_forms_and_labels_stay_whole() {
+        assert_eq!(words("tea w/ milk, w/o sugar"), ["tea", "w/", "milk", ",", "w/o", "sugar"]);
+        assert_eq!(words("and/or"), ["and", ",", "or"]);
+        assert_eq!(tokens("7b").first().map(|t| t.kind), Some(Kind::Number(None)));
+        assert_eq!(words("2 x 2x"), ["2", "x", "2", "x"]);
     }
 
     #[test]

@@ -125,6 +125,8 @@ classes! {
     UNWANTED = 50,
     /// What somebody else does: "Jill gets".
     THIRD = 51,
+    /// "the other", "the rest": what is left of a set.
+    OTHERS = 52,
 }
 
 impl Classes {
@@ -246,6 +248,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("unwanted", Classes::UNWANTED),
     ("on_one", Classes::ON_ONE),
     ("the_same", Classes::SAME),
+    ("others", Classes::OTHERS),
     ("plain", Classes::PLAIN),
 ];
 

@@ -6,6 +6,11 @@ impl Builder<'_> {
     /// Something of the menu.
     pub(super) fn food(&mut self, i: usize) {
         let m = &self.mentions[i];
+        if self.correcting && self.op == Some(ModifierOp::Remove) && self.take_back(i) {
+            self.correcting = false;
+            self.op = None;
+            return;
+        }
         if let Some(option) = m.options.first().and_then(|h| option_of(*h))
             && self.lexicon.is_size(option)
             && (m.items.is_empty() || m.options[0].whole)
@@ -27,7 +32,7 @@ impl Builder<'_> {
         let Some(item) = m.items.first() else { return false };
         let Some(option) = m.options.first() else {
             // With "no" before it, a name is what shall be left out.
-            return !(self.op == Some(ModifierOp::Remove) && self.current.is_some());
+            return self.op != Some(ModifierOp::Remove);
         };
         if self.op.is_some() {
             return false;
@@ -149,6 +154,7 @@ impl Builder<'_> {
         }
         let pure = doubts.is_empty();
         doubts.extend(self.pending.doubt.take());
+        doubts.extend(self.doubt_ahead.take());
         if m.guessed {
             doubts.push(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -199,6 +205,25 @@ impl Builder<'_> {
             let phrase = self.text_of(from, m.end);
             let name = self.name_of(best);
             self.lines[current].doubts.push(format!("\"{phrase}\" is not quite {name}"));
+            self.pending = Pending::default();
+            return;
+        }
+        // "Ice cream for me. Black sesame."; "una soda de yuzu"
+        if let Some(current) = self.current
+            && self.lines[current].item == Some(id)
+            && self.lines[current].partial
+            && !best.whole
+            && count.is_none()
+            && !self.anded
+            && !counted
+        {
+            let line = &mut self.lines[current];
+            line.mods.extend(mods);
+            line.size = size.or(line.size.take());
+            if doubts.is_empty() && line.pure {
+                line.doubts.clear();
+            }
+            line.doubts.extend(doubts);
             self.pending = Pending::default();
             return;
         }

@@ -21,7 +21,11 @@ impl Builder<'_> {
         if matches!(m.kind, Kind::Number(_)) && starts_line && matches!(behind, Some(b')' | b'.')) {
             return i + 1;
         }
-        let follows = self.phrase_follows(i + 1);
+        // "2 (two) shakes": said twice, meant once.
+        let repeated = matches!(&self.mentions[i + 1..], [open, again, close, ..]
+            if open.kind == Kind::Comma && again.number == Some(count) && close.kind == Kind::Comma);
+        let behind = if repeated { i + 4 } else { i + 1 };
+        let follows = self.phrase_follows(behind);
         if before.is_some_and(|b| b.kind == Kind::Sign) || after.is_some_and(|a| a.kind == Kind::Sign) {
             return i + 1;
         }
@@ -83,7 +87,7 @@ impl Builder<'_> {
             self.pending.strong = true;
             self.pending.only_request = false;
             self.pending.count = Some(count);
-            let mut next = i + 1;
+            let mut next = behind;
             if after.is_some_and(|a| a.is(Classes::TIMES)) {
                 next += 1;
             }
@@ -146,6 +150,13 @@ impl Builder<'_> {
             }
         }
         self.with = true;
+    }
+
+    /// How many of a set are left when one part of it has been told: "one with egg, the other ...".
+    pub(super) fn rest(&self) -> Option<u32> {
+        let current = self.current?;
+        let base = if self.lines[current].split { self.base_of(current)? } else { return None };
+        Some(self.lines[base].quantity)
     }
 
     pub(super) fn base_of(&self, line: usize) -> Option<usize> {

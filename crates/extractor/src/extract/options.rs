@@ -65,6 +65,10 @@ impl Builder<'_> {
         {
             return;
         }
+        // "one lemon tart": what is counted is the tart.
+        let names_another = self.counted()
+            && self.op.is_none()
+            && self.mentions.get(i + 1).is_some_and(|next| next.unknown && next.first == m.end);
         let op = self.op.unwrap_or(ModifierOp::Add);
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
         self.op_used = true;
@@ -83,7 +87,8 @@ impl Builder<'_> {
             doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
         let ahead = self.head_ahead(i);
-        let belongs_ahead = ahead && (self.pending.strong || !self.with || self.current.is_none());
+        let belongs_ahead =
+            names_another || ahead && (self.pending.strong || !self.with || self.current.is_none());
         let new_phrase = self.current.is_none() || belongs_ahead;
         if new_phrase {
             self.pending.words = words;
@@ -123,20 +128,23 @@ impl Builder<'_> {
         let m = &self.mentions[i];
         let op = self.op.unwrap_or(ModifierOp::Add);
         let words = self.text_of(m.first, m.end);
-        let line = &mut self.lines[current];
-        let full = line.mods.len() >= MOST_MODS;
-        match line.mods.last_mut() {
-            // "pickled radish": one thing in two words.
-            Some(last) if last.option.is_none() && last.op == op && i > 0 && self.mentions[i - 1].unknown => {
-                if last.name.len() < LONGEST_QUOTE {
-                    last.name = format!("{} {words}", last.name);
+        let goes_on = i > 0 && self.mentions[i - 1].unknown;
+        let lines = if self.all { 0..self.lines.len() } else { current..current + 1 };
+        for line in &mut self.lines[lines] {
+            let full = line.mods.len() >= MOST_MODS;
+            match line.mods.last_mut() {
+                // "pickled radish": one thing in two words.
+                Some(last) if last.option.is_none() && last.op == op && goes_on => {
+                    if last.name.len() < LONGEST_QUOTE {
+                        last.name = format!("{} {words}", last.name);
+                    }
                 }
-            }
-            _ if full => {}
-            _ => {
-                line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
-                if op != ModifierOp::Remove {
-                    line.doubts.push(format!("the kitchen may have no \"{words}\""));
+                _ if full => {}
+                _ => {
+                    line.mods.push(Mod { op, name: words.clone(), count: 1, option: None, fresh: true });
+                    if op != ModifierOp::Remove {
+                        line.doubts.push(format!("the kitchen may have no \"{words}\""));
+                    }
                 }
             }
         }

@@ -7,6 +7,14 @@ impl Builder<'_> {
     pub(super) fn unknown(&mut self, i: usize) {
         let m = &self.mentions[i];
         if self.instead {
+            // "tofu instead of beef", where beef is no topping
+            if let Some(current) = self.current
+                && i > 0
+                && (self.mentions[i - 1].is(Classes::INSTEAD) || self.mentions[i - 1].unknown)
+            {
+                self.op = Some(ModifierOp::Remove);
+                self.unknown_modifier(i, current);
+            }
             return;
         }
         if self.story && !self.pending.strong {

@@ -3,6 +3,14 @@
 use super::*;
 
 impl Builder<'_> {
+    /// Where a sentence ends that tries to steer the system: nothing in it is an order.
+    pub(super) fn end_of_steering(&self, from: usize) -> Option<usize> {
+        let ends = |m: &Mention| matches!(m.kind, Kind::Stop | Kind::Question);
+        let length = self.mentions[from..].iter().position(ends).unwrap_or(self.mentions.len() - from);
+        let sentence = &self.mentions[from..from + length];
+        (length > 0 && sentence.iter().any(|m| m.is(Classes::STEER))).then_some(from + length)
+    }
+
     /// A word of the language.
     pub(super) fn word(&mut self, i: usize) -> usize {
         let m = &self.mentions[i];
@@ -35,6 +43,11 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::ALL_OF) {
+            if let Some((line, at)) = self.known_item(i + 1) {
+                // "milk with both of the coffees"
+                self.give_to(line);
+                return at + 1;
+            }
             self.end_phrase(i);
             if self.modifies_next(i + 1) {
                 self.all = !self.lines.is_empty();
@@ -77,8 +90,25 @@ impl Builder<'_> {
             }
             return i + 1;
         }
+        if m.is(Classes::OTHERS)
+            && self.followed_by_modifier(i + 1)
+            && let Some(left) = self.rest()
+        {
+            self.end_phrase(i);
+            self.anded = false;
+            self.refer(left, true);
+            return i + 1;
+        }
         if m.is(Classes::ON_ONE) && !self.phrase_follows(i + 1) && !self.tail.is_empty() {
             self.only_on_one();
+            return i + 1;
+        }
+        if m.is(Classes::ONTO) && self.pending.words.iter().any(|at| self.mentions[*at].unknown) {
+            // "put noodles into my soup"
+            let words = self.pending.words.iter().filter_map(|at| self.mentions.get(*at));
+            let words: Vec<String> = words.map(|m| self.text_of(m.first, m.end)).collect();
+            self.doubt_ahead = Some(format!("the kitchen may have no \"{}\"", words.join(" ")));
+            self.pending = Pending::default();
             return i + 1;
         }
         if m.is(Classes::ONTO) && self.op.is_none_or(|_| self.op_used) {
@@ -245,6 +275,53 @@ impl Builder<'_> {
             }
             Some(_) => false,
         }
+    }
+
+    /// A line that is spoken of once more: "the coffees".
+    fn known_item(&self, from: usize) -> Option<(usize, usize)> {
+        let skip = Classes::ARTICLE.or(Classes::PRONOUN).or(Classes::GENERIC);
+        let ahead = self.mentions.iter().enumerate().skip(from).take(3);
+        let (at, m) = ahead.into_iter().find(|(_, m)| m.is_food() || !m.is(skip))?;
+        let id = m.items.first().filter(|hit| hit.whole || m.options.is_empty()).copied().and_then(item_of)?;
+        let line = self.lines.iter().rposition(|line| line.item == Some(id))?;
+        Some((line, at))
+    }
+
+    /// What was wished since the last joiner goes to another line.
+    fn give_to(&mut self, line: usize) {
+        let mut wishes = std::mem::take(&mut self.pending.mods);
+        for wish in std::mem::take(&mut self.tail) {
+            if let Some(current) = self.current.filter(|current| *current != line) {
+                self.lines[current].mods.retain(|m| m.name != wish.name || m.op != wish.op);
+            }
+            wishes.push(wish);
+        }
+        for wish in wishes {
+            self.lines[line].push(wish);
+        }
+        self.pending = Pending::default();
+        self.current = Some(line);
+        self.with = false;
+        self.op = None;
+    }
+
+    /// "actually no coke", "wait, no dessert": takes back what was asked for before.
+    pub(super) fn take_back(&mut self, i: usize) -> bool {
+        let m = &self.mentions[i];
+        let ids: Vec<u16> = m.items.iter().filter(|hit| hit.whole).filter_map(|hit| item_of(*hit)).collect();
+        let category = |id: u16| {
+            let item = self.lexicon.menu().items.get(usize::from(id));
+            item.map(|item| text::singular(&item.category.to_lowercase())).unwrap_or_default()
+        };
+        let word = &self.reading.tokens[m.first].stem;
+        let before = self.lines.len();
+        let lines = std::mem::take(&mut self.lines);
+        self.lines = lines
+            .into_iter()
+            .filter(|line| !line.item.is_some_and(|id| ids.contains(&id) || category(id) == *word))
+            .collect();
+        self.current = self.lines.len().checked_sub(1);
+        self.lines.len() < before
     }
 
     /// "the same for my wife"
