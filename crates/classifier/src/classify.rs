@@ -111,7 +111,7 @@ impl Judge<'_> {
             } else {
                 if let Some(off) = sentence.iter().rposition(|m| m.is(Classes::CANCEL_ALL)) {
                     called_off = Some(from + off);
-                    order = None;
+                    (order, bare) = (None, None);
                 }
                 let judged = self.sentence(from, at, marked);
                 heading = match judged {
@@ -178,7 +178,24 @@ impl Judge<'_> {
                 format!("\"{}\" tells something, and asks for nothing", self.words_around(at)),
             );
         }
+        if let Some(topic) = self.topic()
+            && self.is_only_topic()
+        {
+            return (Kind::Enquiry, Some(topic), format!("It names {}, and nothing else", name_of(topic)));
+        }
         (Kind::Misc, None, "It asks for nothing to eat or drink".to_owned())
+    }
+
+    /// "opening hours", "wifi password please": a question in one or two words.
+    fn is_only_topic(&self) -> bool {
+        let words = &self.lexicon.languages()[self.reading.language];
+        let tokens = &self.reading.tokens;
+        let polite = Classes::PLEASE.or(Classes::ARTICLE);
+        tokens.len() <= 5
+            && (0..tokens.len()).all(|at| {
+                let about = |entry: &text::words::Entry| entry.classes.has(Classes::TOPICS.or(polite));
+                words.starting_at(tokens, at).any(|(_, entry)| about(&entry))
+            })
     }
 
     /// A question: an enquiry where it is about the restaurant, else nothing of ours.
@@ -196,7 +213,9 @@ impl Judge<'_> {
             .any(|m| m.is(Classes::SUBJECT.or(Classes::ASK).or(Classes::REQUEST)));
         let greeting =
             self.reading.mentions.iter().all(|m| m.kind != TokenKind::Word || m.classes.has(Classes::FILLER));
-        if addressed && marked && !greeting {
+        // "is there ...", "do you ..."
+        let asked = self.reading.mentions.iter().any(|m| m.is(Classes::ASK));
+        if (addressed && marked || asked) && !greeting {
             return (Kind::Enquiry, Some(EnquiryTopic::Other), format!("A question to us: {why}"));
         }
         (Kind::Misc, None, format!("A question, but not about the restaurant: {why}"))
@@ -251,7 +270,8 @@ impl Judge<'_> {
                 // "I was here last week and loved it, so today: two rings"
                 let therefore = m.is(Classes::SO) && at > from && mentions[at - 1].kind == TokenKind::Comma;
                 if therefore && !held && requested.is_none() {
-                    (told, food, elsewhere, story, subject, stated) = (None, None, false, false, false, false);
+                    (told, food, elsewhere, story, subject, stated) =
+                        (None, None, false, false, false, false);
                 }
                 continue;
             }
@@ -289,7 +309,7 @@ impl Judge<'_> {
                     judged = false;
                     story = false;
                 }
-            } else if m.is(Classes::ASK) && at_start && asked.is_none() {
+            } else if m.is(Classes::ASK) && (at_start || held) && asked.is_none() {
                 if food.is_none() || m.end > m.first + 1 {
                     asked = Some(at);
                 }

@@ -82,6 +82,8 @@ struct Builder<'a> {
     with: bool,
     /// Within a statement that wants nothing.
     story: bool,
+    /// The statement is about another time.
+    told: bool,
     /// The next thing takes the place of the last.
     correcting: bool,
     /// Modifiers go to all lines.
@@ -126,6 +128,7 @@ impl<'a> Builder<'a> {
             op: None,
             with: false,
             story: false,
+            told: false,
             correcting: false,
             all: false,
             instead: false,
@@ -183,6 +186,7 @@ impl<'a> Builder<'a> {
                 self.op = None;
                 self.with = false;
                 self.story = false;
+                self.told = false;
                 self.all = false;
                 self.instead = false;
                 self.clause_start = true;

@@ -91,6 +91,21 @@ struct Written {
     name: bool,
     /// Without its little words: "mac cheese".
     bare: bool,
+    /// Some words of it that stand together: "spring rolls".
+    part: bool,
+    /// Its end is the name's end.
+    last: bool,
+}
+
+impl From<&Written> for Hit {
+    fn from(of: &Written) -> Hit {
+        Hit { target: of.target, score: of.score, whole: !of.part, name: of.name, last: of.last }
+    }
+}
+
+/// How well some of a name's words stand for it, by their share of its weight and whether they begin and end it.
+pub(crate) fn part_score(share: f32, starts: bool, ends: bool) -> f32 {
+    (0.75 * share + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96)
 }
 
 /// A menu compiled for the parser.
@@ -248,9 +263,11 @@ impl Lexicon {
             let target = Target::Item(id);
             self.add_name(&item.name, target, true);
             self.add_parts(&item.name, target, &weight, 1.0);
+            self.add_runs(&item.name, target, &weight, 1.0);
             for alias in &item.aliases {
                 self.add_name(alias, target, false);
                 self.add_parts(alias, target, &weight, 0.9);
+                self.add_runs(alias, target, &weight, 0.9);
             }
             for stem in content(&item.description).into_iter().chain(content(&item.category)) {
                 self.describe(&stem, id);
@@ -304,6 +321,36 @@ impl Lexicon {
         }
     }
 
+    /// Words of a name that stand together, also when they are written as one: "hot and sour", "springrolls".
+    fn add_runs(&mut self, name: &str, target: Target, weight: &impl Fn(&str) -> f32, factor: f32) {
+        let tokens: Vec<Token> = tokens(name).into_iter().filter(|t| t.kind == Kind::Word).collect();
+        let little = |token: &Token| LITTLE_WORDS.contains(&token.text.as_str());
+        let worth =
+            |tokens: &[Token]| tokens.iter().filter(|t| !little(t)).map(|t| weight(&t.stem)).sum::<f32>();
+        let total = worth(&tokens);
+        for from in 0..tokens.len().min(LONGEST_NAME) {
+            for to in from + 2..=tokens.len().min(LONGEST_NAME) {
+                let run = &tokens[from..to];
+                let (starts, ends) = (from == 0, to == tokens.len());
+                if (starts && ends) || run.first().is_some_and(little) || run.last().is_some_and(little) {
+                    continue;
+                }
+                let score = part_score(factor * worth(run) / total, starts, ends);
+                let part = Written {
+                    target,
+                    surface: key::EMPTY,
+                    score,
+                    name: false,
+                    bare: false,
+                    part: true,
+                    last: ends,
+                };
+                let stems: String = run.iter().map(|t| t.stem.as_str()).collect();
+                self.write(&stems, part);
+            }
+        }
+    }
+
     /// A word that without its accent is one of a language's own: "thé".
     fn is_masked(&self, tokens: &[Token]) -> bool {
         let [token] = tokens else { return false };
@@ -317,7 +364,7 @@ impl Lexicon {
             && self.is_masked(tokens)
         {
             let entry = self.names.entry(accented_key(&token.stem)).or_default();
-            entry.push(Written { target, surface: token.key, score, name, bare });
+            entry.push(Written { target, surface: token.key, score, name, bare, part: false, last: true });
             return;
         }
         let surface = tokens.iter().fold(key::EMPTY, |k, t| key::extend(k, &t.text));
@@ -325,19 +372,29 @@ impl Lexicon {
         let mut ending: String = tokens[..tokens.len() - 1].iter().map(|t| t.text.as_str()).collect();
         ending.push_str(&tokens[tokens.len() - 1].stem);
         for written in [stems, ending] {
-            let mut beginning = key::EMPTY;
-            for at in 0..written.len() {
-                if written.is_char_boundary(at) && at > 0 {
-                    self.name_beginnings.insert(beginning, ());
-                }
-                beginning = (beginning ^ u64::from(written.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
+            self.write(&written, Written { target, surface, score, name, bare, part: false, last: true });
+        }
+    }
+
+    /// Makes a name, its words written as one, findable.
+    fn write(&mut self, name: &str, new: Written) {
+        self.write_beginnings(name);
+        let entry = self.names.entry(key::of(name)).or_default();
+        match entry.iter_mut().find(|known| known.target == new.target) {
+            Some(known) if new.score > known.score => *known = new,
+            Some(known) => known.name |= new.name,
+            None => entry.push(new),
+        }
+    }
+
+    /// What tells a search that it may go on.
+    fn write_beginnings(&mut self, name: &str) {
+        let mut beginning = key::EMPTY;
+        for at in 0..name.len() {
+            if name.is_char_boundary(at) && at > 0 {
+                self.name_beginnings.insert(beginning, ());
             }
-            let entry = self.names.entry(key::of(&written)).or_default();
-            match entry.iter_mut().find(|w| w.target == target) {
-                Some(known) if score > known.score => *known = Written { target, surface, score, name, bare },
-                Some(known) => known.name |= name,
-                None => entry.push(Written { target, surface, score, name, bare }),
-            }
+            beginning = (beginning ^ u64::from(name.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
@@ -407,13 +464,7 @@ impl Lexicon {
                         entry.push(Written { score: written.score * 0.97, ..written });
                     }
                 }
-                let mut beginning = key::EMPTY;
-                for at in 0..to.len() {
-                    if to.is_char_boundary(at) && at > 0 {
-                        self.name_beginnings.insert(beginning, ());
-                    }
-                    beginning = (beginning ^ u64::from(to.as_bytes()[at])).wrapping_mul(0x0100_0000_01b3);
-                }
+                self.write_beginnings(to);
             }
         }
         // As parts: "coke" for every name that has all of "coca" and "cola".
@@ -521,20 +572,14 @@ impl Lexicon {
             let accented = (n == 0 && token.accented).then(|| accented_key(&token.stem));
             for k in [Some(stems), other, accented].into_iter().flatten() {
                 for written in self.names.get(&k).into_iter().flatten() {
-                    let score = if written.surface == surface { written.score } else { written.score * 0.98 };
-                    found(
-                        n + 1,
-                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
-                    );
+                    let same = written.part || written.surface == surface;
+                    let score = if same { written.score } else { written.score * 0.98 };
+                    found(n + 1, Hit { score, ..Hit::from(written) });
                 }
             }
             if skipped && !little {
                 for written in self.names.get(&bare).into_iter().flatten().filter(|w| w.bare) {
-                    let score = written.score * 0.98;
-                    found(
-                        n + 1,
-                        Hit { target: written.target, score, whole: true, name: written.name, last: true },
-                    );
+                    found(n + 1, Hit { score: written.score * 0.98, ..Hit::from(written) });
                 }
             }
             if ![stems, ending, bare].iter().any(|k| self.name_beginnings.contains_key(k)) {

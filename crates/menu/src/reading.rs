@@ -2,7 +2,7 @@
 
 use text::{Classes, Kind, Token, tokens};
 
-use crate::lexicon::{Hit, How, Known, Lexicon, Target};
+use crate::lexicon::{Hit, How, Known, Lexicon, Target, part_score};
 
 /// A text cut into mentions.
 #[derive(Debug)]
@@ -122,7 +122,8 @@ impl Lexicon {
             consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
             if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
                 self.names_at(meant, at, |length, hit| {
-                    consider(length, 10.0 * length as f32 - 0.6 + 0.4 * hit.score, Edge::Name)
+                    let fit = if hit.whole { 0.4 * hit.score } else { -0.1 };
+                    consider(length, 10.0 * length as f32 - 0.6 + fit, Edge::Name)
                 });
                 // What a question is about says nothing about the parts of a sentence.
                 for (length, entry) in words.starting_at(&tokens, at) {
@@ -193,11 +194,20 @@ impl Lexicon {
             }
         }
         match edge {
-            Edge::Name => self.names_at(meant, first, |length, hit| {
-                if first + length == end {
-                    mention.add(hit);
+            Edge::Name => {
+                self.names_at(meant, first, |length, hit| {
+                    if first + length == end {
+                        mention.add(hit);
+                    }
+                });
+                // "the mushroom one": a topping's whole name, and part of an item's.
+                let one = |(_, entry): (usize, text::words::Entry)| {
+                    entry.classes.has(Classes::PRONOUN) && entry.number == 1
+                };
+                if mention.items.is_empty() && end < tokens.len() && words.starting_at(tokens, end).any(one) {
+                    self.add_parts_hits(&mut mention, &known[first..end]);
                 }
-            }),
+            }
             Edge::Part | Edge::Single => self.add_parts_hits(&mut mention, &known[first..end]),
             Edge::Language => {}
         }
@@ -280,8 +290,7 @@ impl Lexicon {
                 }
             }
             if all {
-                let score =
-                    (0.75 * score + if starts { 0.12 } else { 0.0 } + if ends { 0.1 } else { 0.0 }).min(0.96);
+                let score = part_score(score, starts, ends);
                 mention.add(Hit { target: part.target, score, whole: false, name: false, last: ends });
             }
         }
@@ -310,7 +319,8 @@ impl Lexicon {
 impl Mention {
     /// "thirty five", "twenty-five"
     fn is_completed_by(&self, ones: &Mention) -> bool {
-        let tens = self.kind == Kind::Word && self.number.is_some_and(|n| n % 10 == 0 && (20..100).contains(&n));
+        let tens =
+            self.kind == Kind::Word && self.number.is_some_and(|n| n % 10 == 0 && (20..100).contains(&n));
         tens && !self.is_food()
             && !ones.is_food()
             && ones.kind == Kind::Word

@@ -127,6 +127,8 @@ classes! {
     THIRD = 51,
     /// "the other", "the rest": what is left of a set.
     OTHERS = 52,
+    /// "road", behind the name of one.
+    ADDRESS = 53,
 }
 
 impl Classes {
@@ -249,6 +251,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("on_one", Classes::ON_ONE),
     ("the_same", Classes::SAME),
     ("others", Classes::OTHERS),
+    ("address", Classes::ADDRESS),
     ("plain", Classes::PLAIN),
 ];
 

@@ -36,6 +36,15 @@ impl<'a> Builder<'a> {
             && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
     }
 
+    /// Where an address ends whose number came before: "48 Elm Road".
+    pub(super) fn end_of_address(&self, from: usize) -> Option<usize> {
+        let ahead = self.mentions.iter().skip(from).take(4);
+        let name =
+            ahead.take_while(|m| m.kind == Kind::Word && !m.is_food() && !m.is(Classes::ADDRESS)).count();
+        let street = self.mentions.get(from + name)?;
+        (name > 0 && street.is(Classes::ADDRESS)).then_some(from + name + 1)
+    }
+
     /// Whether a thing to order follows, before anything that ends a noun phrase.
     pub(super) fn phrase_follows(&self, from: usize) -> bool {
         for m in self.mentions.iter().skip(from).take(LOOK_AHEAD) {

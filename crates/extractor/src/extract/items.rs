@@ -40,6 +40,16 @@ impl Builder<'_> {
         if self.onto {
             return true;
         }
+        // "beef ramen", where beef is part of one name and ramen of another
+        if !option.whole
+            && let Some(current) = self.current
+            && self.lines[current].partial
+            && self.lines[current].phrase.1 == m.first
+            && i > 0
+            && self.mentions[i - 1].options.is_empty()
+        {
+            return true;
+        }
         if let Some(current) = self.current
             && !self.anded
             && self.lines[current].phrase.1 + 1 == m.first

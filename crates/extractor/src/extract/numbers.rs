@@ -11,6 +11,16 @@ impl Builder<'_> {
         let Some(count) = m.number else {
             return i + 1;
         };
+        if let Some(end) = self.end_of_address(i + 1) {
+            return end;
+        }
+        if m.is(Classes::REQUEST) {
+            // "we both take a hamburger"
+            self.end_phrase(i);
+            (self.op, self.with, self.story, self.told) = (None, false, false, false);
+            self.pending = Pending { strong: true, count: Some(count), ..Pending::default() };
+            return i + 1;
+        }
         if count == 0 {
             self.op = Some(ModifierOp::Remove);
             return i + 1;
@@ -83,6 +93,7 @@ impl Builder<'_> {
         if follows {
             self.end_phrase(i);
             self.story = false;
+            self.told = false;
             self.op = None;
             self.pending.strong = true;
             self.pending.only_request = false;

@@ -34,12 +34,19 @@ impl Builder<'_> {
 
     pub(super) fn option(&mut self, i: usize) {
         let m = &self.mentions[i];
+        if self.told && !self.counted() {
+            // "last time we ended up with ketchup on ..."
+            return;
+        }
         let hit = m.options.first().copied();
         let (name, option) = match hit.and_then(option_of) {
             Some(id) => (self.lexicon.menu().options[usize::from(id)].name.clone(), Some(id)),
             None => match m.items.first() {
                 // "chocolate, not vanilla": an item that nobody asked for.
-                Some(item) if item.whole || self.lexicon.has_options() => return,
+                Some(item) if item.whole || self.lexicon.has_options() => {
+                    self.op_used = true;
+                    return;
+                }
                 Some(_) => (self.text_of(m.first, m.end), None),
                 None => return,
             },
@@ -68,7 +75,9 @@ impl Builder<'_> {
         // "one lemon tart": what is counted is the tart.
         let names_another = self.counted()
             && self.op.is_none()
-            && self.mentions.get(i + 1).is_some_and(|next| next.unknown && next.first == m.end);
+            && self.mentions.get(i + 1).is_some_and(|next| {
+                (next.unknown || next.described && !next.is_food()) && next.first == m.end
+            });
         let op = self.op.unwrap_or(ModifierOp::Add);
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
         self.op_used = true;
@@ -83,6 +92,9 @@ impl Builder<'_> {
         let unknown = words.iter().map(|at| &self.mentions[*at]).find(|w| w.unknown);
         let mut doubt =
             unknown.map(|w| format!("\"{}\" is not among the options", self.text_of(w.first, m.end)));
+        if hit.is_some_and(|hit| !hit.whole) && !self.has_in_name(m, option) {
+            doubt = Some(format!("\"{}\" may not be {}", self.text_of(m.first, m.end), modifier.name));
+        }
         if m.guessed {
             doubt = Some(format!("\"{}\" may be a slip of the pen", self.text_of(m.first, m.end)));
         }
@@ -122,6 +134,22 @@ impl Builder<'_> {
         if let Some(doubt) = doubt {
             self.lines[current].doubts.push(doubt);
         }
+    }
+
+    /// Whether an option's own name has the word, not only one of its other names.
+    fn has_in_name(&self, m: &Mention, option: Option<u16>) -> bool {
+        let option = option.and_then(|id| self.lexicon.menu().options.get(usize::from(id)));
+        let Some(option) = option else { return true };
+        let meant = |token: &text::Token| {
+            let known = self.lexicon.known(token).or_else(|| self.lexicon.corrected(token));
+            known.map_or_else(|| token.stem.clone(), |known| self.lexicon.stem(known.word).to_owned())
+        };
+        let name = text::tokens(&option.name);
+        // "mayo" is enough of "Mayonnaise".
+        self.reading.tokens[m.first..m.end].iter().any(|token| {
+            let meant: String = meant(token).chars().take(3).collect();
+            name.iter().any(|word| word.stem.starts_with(&meant))
+        })
     }
 
     pub(super) fn unknown_modifier(&mut self, i: usize, current: usize) {

@@ -22,7 +22,7 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::CANCEL)
-            && let Some((line, at)) = self.cancelled_line(i + 1)
+            && let Some((line, at)) = self.cancelled_line(i + 1, m.is(Classes::REMOVE))
         {
             self.end_phrase(i);
             self.lines.remove(line);
@@ -160,6 +160,7 @@ impl Builder<'_> {
             self.joined = false;
             self.tail.clear();
             self.story = false;
+            self.told = false;
             self.op = None;
             self.with = m.is(Classes::WITH);
             self.all = false;
@@ -242,11 +243,13 @@ impl Builder<'_> {
             if self.pending.count.is_none() {
                 self.end_phrase(i);
                 self.story = true;
+                self.told |= m.is(Classes::PAST);
             }
             return i + 1;
         }
         if m.is(Classes::SO) {
             self.story = false;
+            self.told = false;
             return i + 1;
         }
         if m.is(Classes::NOT_FOOD) && self.pending.strong && self.pending.words.is_empty() {
@@ -254,6 +257,10 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::DECORATION) || m.is(Classes::GENERIC) {
+            if self.correcting && self.op == Some(ModifierOp::Remove) && self.take_back(i) {
+                self.correcting = false;
+                self.op = None;
+            }
             return i + 1;
         }
         if m.is(Classes::FILLER.or(Classes::PLAIN)) {
@@ -279,10 +286,11 @@ impl Builder<'_> {
 
     /// A line that is spoken of once more: "the coffees".
     fn known_item(&self, from: usize) -> Option<(usize, usize)> {
-        let skip = Classes::ARTICLE.or(Classes::PRONOUN).or(Classes::GENERIC);
+        let skip = Classes::ARTICLE.or(Classes::PRONOUN).or(Classes::GENERIC).or(Classes::FILLER);
         let ahead = self.mentions.iter().enumerate().skip(from).take(3);
         let (at, m) = ahead.into_iter().find(|(_, m)| m.is_food() || !m.is(skip))?;
-        let id = m.items.first().filter(|hit| hit.whole || m.options.is_empty()).copied().and_then(item_of)?;
+        let id =
+            m.items.first().filter(|hit| hit.whole || m.options.is_empty()).copied().and_then(item_of)?;
         let line = self.lines.iter().rposition(|line| line.item == Some(id))?;
         Some((line, at))
     }
@@ -376,18 +384,38 @@ impl Builder<'_> {
                 Some(current) => self.lines[current].push(removed),
                 None => self.pending.mods.push(removed),
             }
+        } else if let Some(current) = self.current
+            && m.items.iter().any(|hit| !hit.whole && item_of(*hit) == self.lines[current].item)
+        {
+            // "instead of beef", which is part of the name
+            let name = self.text_of(m.first, m.end);
+            self.lines[current].push(Mod {
+                op: ModifierOp::Remove,
+                name,
+                count: 1,
+                option: None,
+                fresh: true,
+            });
         }
     }
 
     /// The line that "scratch the ..." means, and where the name stands.
-    pub(super) fn cancelled_line(&self, from: usize) -> Option<(usize, usize)> {
+    pub(super) fn cancelled_line(&self, from: usize, removes: bool) -> Option<(usize, usize)> {
         for (at, m) in self.mentions.iter().enumerate().skip(from).take(4) {
             if m.is_food() {
-                if m.options.first().is_some_and(|h| h.whole) && !m.items.first().is_some_and(|h| h.whole) {
-                    return None;
-                }
-                let ids: Vec<u16> =
+                let whole_item = m.items.first().is_some_and(|h| h.whole);
+                let option =
+                    m.options.first().filter(|h| h.whole && !whole_item).copied().and_then(option_of);
+                let mut ids: Vec<u16> =
                     m.items.iter().filter_map(|h| item_of(*h)).chain(m.related.iter().copied()).collect();
+                if option.is_some() {
+                    // "leave the bread": that on something, or the garlic bread.
+                    let on_one = self.lines.iter().flat_map(|line| &line.mods).any(|m| m.option == option);
+                    if removes || on_one {
+                        return None;
+                    }
+                    ids.extend(self.items_with(m));
+                }
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
                 return Some((line, at));
             }
@@ -396,6 +424,14 @@ impl Builder<'_> {
             }
         }
         None
+    }
+
+    /// Items whose names have the words of a mention.
+    fn items_with(&self, m: &Mention) -> Vec<u16> {
+        let tokens = &self.reading.tokens[m.first..m.end];
+        let words = tokens.iter().filter_map(|token| self.lexicon.known(token));
+        let parts = words.flat_map(|known| &self.lexicon.word(known.word).parts);
+        parts.filter_map(|part| if let Target::Item(id) = part.target { Some(id) } else { None }).collect()
     }
 
     pub(super) fn repeat_for_all(&mut self) {
