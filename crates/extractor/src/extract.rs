@@ -111,6 +111,8 @@ struct Builder<'a> {
     shouted: bool,
     /// The last word that was taken for a name.
     named: Option<usize>,
+    /// An item that was told of, and not asked for.
+    told_of: Option<usize>,
     /// What is wrong with the item that follows.
     doubt_ahead: Option<String>,
 }
@@ -145,6 +147,7 @@ impl<'a> Builder<'a> {
             dangling: false,
             shouted: !reading.text.chars().any(char::is_lowercase),
             named: None,
+            told_of: None,
             doubt_ahead: None,
         }
     }
@@ -201,8 +204,10 @@ impl<'a> Builder<'a> {
             Kind::Sign => return i + 1,
             Kind::Word | Kind::Number(_) => {}
         }
-        // "both" counts nothing where no things follow it.
-        let both = m.is(Classes::ALL_OF) && self.current.is_some() && !self.phrase_follows(i + 1);
+        // "both" counts nothing where no things follow it, or those that were named before.
+        let both = m.is(Classes::ALL_OF)
+            && self.current.is_some()
+            && (!self.phrase_follows(i + 1) || self.known_item(i + 1).is_some());
         if (m.number.is_some() || matches!(m.kind, Kind::Number(_))) && !m.is_food() && !both {
             let next = self.number(i);
             self.clause_start = false;

@@ -67,14 +67,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     say(&format!("names are matched by {}", chosen.note));
     let Some(embedder) = chosen.embedder else { bail!("there is no model to calibrate") };
     let meaning = Meaning::new(embedder, None, pairs);
-    let others = match &args.check {
+    let checked = match &args.check {
         Some(path) => {
             let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
             calibration::read_pairs(file).with_context(|| format!("{} cannot be read", path.display()))?
         }
         None => Vec::new(),
     };
-    let found = meaning.compare(&lexicon, &others).await?;
+    let found = meaning.compare(&lexicon, &checked).await?;
     if found.iter().all(|compared| compared.answers.is_empty()) {
         bail!("the labelled phrases are not about this menu");
     }
@@ -117,7 +117,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.check {
         say(&format!("\nby the same bounds, {}:", path.display()));
         for Compared { basis, answers, others } in &found {
-            say(&format!("{basis}: {}", Quality::of(others, &calibration::bounds(answers))));
+            let bounds = calibration::bounds(answers);
+            say(&format!("{basis}: {}", Quality::of(others, &bounds)));
+            for ((pair, _), answer) in calibration::about(&checked, &lexicon).iter().zip(others) {
+                if answer.is_accepted(&bounds) && answer.label != Some(answer.best) {
+                    let item = &lexicon.menu().items[answer.best].name;
+                    say(&format!("  wrongly accepted: '{}' as {item} ({:.2})", pair.phrase, answer.score));
+                }
+            }
         }
     }
     if let Some(Compared { basis, answers, .. }) = found.last() {

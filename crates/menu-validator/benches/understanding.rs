@@ -1,5 +1,5 @@
 //! Messages a second on one core for classify + extract + match, beside a plain longest match, and what a message of
-//! 64 KiB costs. `cargo bench -p menu-validator --bench understanding`
+//! 64 KiB costs. `cargo xtask bench understanding`
 
 use std::collections::HashMap;
 use std::fs::File;

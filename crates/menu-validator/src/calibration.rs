@@ -97,7 +97,8 @@ impl Answer {
         self.label == Some(self.best)
     }
 
-    fn is_accepted(&self, by: &Thresholds) -> bool {
+    /// Whether these bounds accept it.
+    pub fn is_accepted(&self, by: &Thresholds) -> bool {
         self.score >= by.accept && self.score - self.next >= by.margin
     }
 }

@@ -403,11 +403,26 @@ fn vector(bytes: &[u8], width: usize) -> Option<Embedding> {
 /// is less how close it is than whether the menu explains every word of it.
 fn together(phrase: &str, meaning: &[f32], lexicon: &Lexicon) -> Vec<f32> {
     let words = explained(phrase, lexicon);
+    // Neither words nor vectors hear a "nothing fizzy": a person does.
+    let trust = if denies(phrase, lexicon) { DENIED } else { 1.0 };
     meaning
         .iter()
         .zip(words)
-        .map(|(meaning, words)| 0.3 * meaning + 0.3 * words.share() + 0.4 * words.weight())
+        .map(|(meaning, words)| trust * (0.3 * meaning + 0.3 * words.share() + 0.4 * words.weight()))
         .collect()
+}
+
+/// What is left of a score where the phrase says what it is not.
+const DENIED: f32 = 0.7;
+
+/// "without", "nothing", "not": what follows is what is not meant.
+fn denies(phrase: &str, lexicon: &Lexicon) -> bool {
+    text::tokens(phrase).iter().filter(|token| token.kind == Kind::Word).any(|token| {
+        let removes = |words: &Arc<text::Words>| {
+            words.word(&token.text).is_some_and(|entry| entry.classes.has(text::Classes::REMOVE))
+        };
+        matches!(token.text.as_str(), "not" | "nothing" | "isnt") || lexicon.languages().iter().any(removes)
+    })
 }
 
 /// What an item explains of a phrase's words, be they spelled right or nearly.

@@ -127,7 +127,7 @@ impl Lexicon {
                 });
                 // What a question is about says nothing about the parts of a sentence.
                 for (length, entry) in words.starting_at(&tokens, at) {
-                    if !entry.classes.only(Classes::TOPICS) {
+                    if !entry.classes.only(Classes::TOPICS.or(Classes::AS_IT_IS)) {
                         consider(length, 10.0 * length as f32 - 1.0, Edge::Language);
                     }
                 }

@@ -129,6 +129,8 @@ classes! {
     OTHERS = 52,
     /// "road", behind the name of one.
     ADDRESS = 53,
+    /// "black" coffee: nothing is added to it.
+    AS_IT_IS = 54,
 }
 
 impl Classes {
@@ -252,6 +254,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("the_same", Classes::SAME),
     ("others", Classes::OTHERS),
     ("address", Classes::ADDRESS),
+    ("as_it_is", Classes::AS_IT_IS),
     ("plain", Classes::PLAIN),
 ];
 

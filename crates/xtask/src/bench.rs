@@ -15,17 +15,21 @@ enum What {
     Embed,
     /// The whole line, against its servers alone.
     Line,
+    /// Understanding a message, against a plain longest match.
+    Understanding,
 }
 
 /// Runs the measurement with all optimisations.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let (package, bench) = match arguments.what {
-        What::Embed => ("embed", "embed"),
-        What::Line => ("greenbite", "line"),
+    let bench = match arguments.what {
+        What::Embed => "embed",
+        What::Line => "line",
+        What::Understanding => "understanding",
     };
     if matches!(arguments.what, What::Line) {
         // The bench starts the stations' binaries, and `cargo bench` builds those of its own package only.
         cargo::run(cargo::command().args(["build", "--release", "--workspace", "--bins"]))?;
     }
-    cargo::run(cargo::command().args(["bench", "--package", package, "--bench", bench]))
+    // With the whole workspace selected, what was built for the binaries serves the bench too.
+    cargo::run(cargo::command().args(["bench", "--workspace", "--bench", bench]))
 }

@@ -121,11 +121,18 @@ impl Builder<'_> {
 
     pub(super) fn item(&mut self, i: usize) {
         let m = &self.mentions[i];
+        if m.is(Classes::AS_IT_IS) && self.current.is_some() && !m.items[0].whole {
+            // "coffee, black", where a tea is called so too
+            self.pending = Pending::default();
+            return;
+        }
         let counted = self.pending.strong && !self.pending.only_request;
         if self.story && self.pending.count.is_none() && !counted {
+            self.told_of = Some(i);
             return;
         }
         if self.story && self.pending.count.is_none() {
+            self.told_of = Some(i);
             self.pending = Pending::default();
             return;
         }

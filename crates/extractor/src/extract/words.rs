@@ -22,7 +22,8 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::CANCEL)
-            && let Some((line, at)) = self.cancelled_line(i + 1, m.is(Classes::REMOVE))
+            && let Some((line, at)) =
+                self.cancelled_line(i + 1, m.is(Classes::REMOVE) && m.end == m.first + 1)
         {
             self.end_phrase(i);
             self.lines.remove(line);
@@ -208,6 +209,16 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::ARTICLE) {
+            if m.end > m.first + 1
+                && self.current.is_none()
+                && !self.phrase_follows(i + 1)
+                && let Some(told) = self.told_of.take()
+            {
+                // "she loves your soup, so get her one of those"
+                self.pending = Pending { strong: true, ..Pending::default() };
+                self.item(told);
+                return i + 1;
+            }
             if self.op.is_none() {
                 if !self.pending.strong || !self.pending.words.is_empty() || !self.pending.mods.is_empty() {
                     self.end_phrase(i);
@@ -285,7 +296,7 @@ impl Builder<'_> {
     }
 
     /// A line that is spoken of once more: "the coffees".
-    fn known_item(&self, from: usize) -> Option<(usize, usize)> {
+    pub(super) fn known_item(&self, from: usize) -> Option<(usize, usize)> {
         let skip = Classes::ARTICLE.or(Classes::PRONOUN).or(Classes::GENERIC).or(Classes::FILLER);
         let ahead = self.mentions.iter().enumerate().skip(from).take(3);
         let (at, m) = ahead.into_iter().find(|(_, m)| m.is_food() || !m.is(skip))?;
@@ -417,6 +428,10 @@ impl Builder<'_> {
                     ids.extend(self.items_with(m));
                 }
                 let line = self.lines.iter().rposition(|l| l.item.is_some_and(|id| ids.contains(&id)))?;
+                if option.is_some() && self.current == Some(line) {
+                    // "a cheeseburger, ditch the cheese"
+                    return None;
+                }
                 return Some((line, at));
             }
             if !m.is(Classes::ARTICLE) && !m.is(Classes::SIZE) && !m.is(Classes::FILLER) {
