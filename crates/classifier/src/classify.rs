@@ -254,7 +254,7 @@ impl Judge<'_> {
         let mentions = &self.reading.mentions;
         let (mut requested, mut refused, mut asked, mut told) = (None, None, None, None);
         let (mut food, mut strange) = (None, None);
-        let (mut held, mut elsewhere, mut judged) = (false, false, false);
+        let (mut held, mut elsewhere, mut judged, mut past) = (false, false, false, false);
         let (mut story, mut subject, mut stated, mut polite, mut counted) =
             (false, false, false, false, false);
         let mut at_start = true;
@@ -268,8 +268,14 @@ impl Judge<'_> {
             if m.kind == TokenKind::Comma || m.is(Classes::SO) {
                 at_start = true;
                 // "I was here last week and loved it, so today: two rings"
-                let therefore = m.is(Classes::SO) && at > from && mentions[at - 1].kind == TokenKind::Comma;
-                if therefore && !held && requested.is_none() {
+                let colon = self.ends_in_colon(&mentions[from..=at]);
+                let thing = |m: &Mention| m.number.is_some() || m.is(Classes::ARTICLE) || self.is_food(m);
+                let thing_next = mentions[at + 1..to].first().is_some_and(thing);
+                let therefore = m.is(Classes::SO)
+                    && at > from
+                    && (mentions[at - 1].kind == TokenKind::Comma || thing_next)
+                    || colon && thing_next && !past;
+                if therefore && told.is_some() && !held && requested.is_none() {
                     (told, food, elsewhere, story, subject, stated) =
                         (None, None, false, false, false, false);
                 }
@@ -309,7 +315,10 @@ impl Judge<'_> {
                     judged = false;
                     story = false;
                 }
-            } else if m.is(Classes::ASK) && (at_start || held) && asked.is_none() {
+            } else if m.is(Classes::ASK)
+                && (at_start || held || self.asks_wherever_it_stands(at))
+                && asked.is_none()
+            {
                 if food.is_none() || m.end > m.first + 1 {
                     asked = Some(at);
                 }
@@ -317,6 +326,7 @@ impl Judge<'_> {
                 asked = asked.or(Some(at));
             } else if m.is(Classes::PAST.or(Classes::HYPOTHETICAL)) && requested.is_none() {
                 held |= m.is(Classes::HYPOTHETICAL);
+                past |= m.is(Classes::PAST);
                 told = told.or(Some(at));
             } else if m.is(Classes::PRAISE.or(Classes::COMPLAINT)) && requested.is_none() {
                 told = told.or(Some(at));
@@ -404,6 +414,17 @@ impl Judge<'_> {
             None if food.is_some() || story || stated => Sentence::Told(from),
             None => Sentence::Nothing,
         }
+    }
+
+    /// "2 cokes how much is that": words that make a question without standing at its start.
+    fn asks_wherever_it_stands(&self, at: usize) -> bool {
+        let m = &self.reading.mentions[at];
+        let token = self.reading.tokens.get(m.first).map(|token| token.text.as_str()).unwrap_or_default();
+        let words = &self.lexicon.languages()[self.reading.language];
+        m.end > m.first + 1
+            && words.word(token).is_some_and(|entry| {
+                entry.classes.has(Classes::QUESTION_START) && !entry.classes.has(Classes::COPULA)
+            })
     }
 
     /// "the burger is ...", "... is called Cola"

@@ -111,6 +111,10 @@ struct Builder<'a> {
     shouted: bool,
     /// The last word that was taken for a name.
     named: Option<usize>,
+    /// "x2 colas x3 teas": the number comes before the thing.
+    times_before: bool,
+    /// "everything with no onions: ...": wishes about all that follows.
+    for_all: Vec<Mod>,
     /// An item that was told of, and not asked for.
     told_of: Option<usize>,
     /// What is wrong with the item that follows.
@@ -147,13 +151,16 @@ impl<'a> Builder<'a> {
             dangling: false,
             shouted: !reading.text.chars().any(char::is_lowercase),
             named: None,
+            times_before: times_come_first(&reading.mentions),
+            for_all: Vec::new(),
             told_of: None,
             doubt_ahead: None,
         }
     }
 
     fn run(&mut self, most: usize) {
-        let mut i = 0;
+        let mut i = self.end_of_heading();
+        (self.clause_from, self.sentence_from) = (i, i);
         // Beyond the bound a person reads it anyway.
         while i < self.mentions.len() && self.lines.len() <= most {
             i = self.step(i).max(i + 1);
@@ -258,4 +265,10 @@ impl<'a> Builder<'a> {
         }
         .unwrap_or_default()
     }
+}
+
+/// Whether the first "x2" of a text stands before the first thing in it.
+fn times_come_first(mentions: &[Mention]) -> bool {
+    let times = mentions.windows(2).position(|pair| pair[0].is(Classes::TIMES) && pair[1].number.is_some());
+    times.is_some_and(|at| !mentions[..at].iter().any(Mention::is_food))
 }

@@ -123,6 +123,8 @@ pub struct Lexicon {
     deletions: KeyMap<Vec<u32>>,
     language_deletions: Vec<KeyMap<Vec<u32>>>,
     beginnings: KeyMap<Vec<u32>>,
+    /// Short forms of the language, and the words of the menu that they stand for.
+    same: KeyMap<u32>,
     has_options: bool,
     has_sizes: bool,
 }
@@ -168,6 +170,7 @@ impl Lexicon {
             deletions: KeyMap::default(),
             language_deletions: Vec::new(),
             beginnings: KeyMap::default(),
+            same: KeyMap::default(),
             has_options: false,
             has_sizes: false,
             menu: Arc::clone(&menu),
@@ -288,6 +291,12 @@ impl Lexicon {
         // Other spellings of the language's own: where a name has one of them, it has the other too.
         for words in self.languages.clone() {
             for (one, other) in &words.same {
+                if let [other] = other.as_slice()
+                    && let Some(word) = self.by_stem.get(&key::of(other)).copied()
+                    && !self.words[word as usize].parts.is_empty()
+                {
+                    self.same.insert(key::of(one), word);
+                }
                 self.add_same(one, other);
             }
         }
@@ -302,6 +311,18 @@ impl Lexicon {
         let without: Vec<Token> =
             tokens.iter().filter(|t| !LITTLE_WORDS.contains(&t.text.as_str())).cloned().collect();
         self.add_written(&tokens, target, own, false);
+        // "red wine" is enough of "House Red Wine".
+        let plain = |token: &Token| {
+            let entry = languages().first().and_then(|words| words.word(&token.text));
+            entry.is_some_and(|entry| entry.classes.has(Classes::DECORATION))
+        };
+        if let [first, rest @ ..] = tokens.as_slice()
+            && rest.len() > 1
+            && plain(first)
+            && !LITTLE_WORDS.contains(&rest[0].text.as_str())
+        {
+            self.add_written(rest, target, false, true);
+        }
         if !without.is_empty() && without.len() < tokens.len() {
             self.add_written(&without, target, own, true);
         }
@@ -652,6 +673,16 @@ impl Lexicon {
             return None;
         }
         Some((apart, word, if sure { How::Slip } else { How::Guess }))
+    }
+
+    /// Another word of the menu that the language writes for this one: "chocolate" for "choc".
+    pub(crate) fn same(&self, stem: &str) -> Option<&str> {
+        self.same.get(&key::of(stem)).map(|word| self.stem(*word))
+    }
+
+    /// Whether an item's name has the word.
+    pub(crate) fn names_an_item(&self, word: u32) -> bool {
+        self.word(word).parts.iter().any(|part| matches!(part.target, Target::Item(_)))
     }
 
     /// A word's stem.

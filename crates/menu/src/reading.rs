@@ -98,11 +98,14 @@ impl Lexicon {
         // As it was meant, for names of several words: "choc milk shake".
         let mut meant: Option<Vec<Token>> = None;
         for (at, known) in known.iter().enumerate() {
-            if let Some(known) = known
-                && known.how != How::Same
-            {
+            let Some(known) = known else { continue };
+            let stem = match known.how {
+                How::Same => self.same(&tokens[at].stem),
+                How::Begun | How::Slip | How::Guess => Some(self.stem(known.word)),
+            };
+            if let Some(stem) = stem {
                 let token = &mut meant.get_or_insert_with(|| tokens.clone())[at];
-                token.stem = self.stem(known.word).to_owned();
+                token.stem = stem.to_owned();
                 token.text.clone_from(&token.stem);
             }
         }
@@ -119,7 +122,13 @@ impl Lexicon {
                     step = Step { value, length, edge };
                 }
             };
-            consider(1, if known[at].is_some() { 8.5 } else { 2.0 }, Edge::Single);
+            // "the classic, please": an adjective that stands for a name.
+            let stands_alone = at > 0
+                && tokens[at - 1].text == "the"
+                && known.get(at + 1).is_none_or(Option::is_none)
+                && known[at].is_some_and(|k| self.names_an_item(k.word));
+            let single = if stands_alone { 9.2 } else { 8.5 };
+            consider(1, if known[at].is_some() { single } else { 2.0 }, Edge::Single);
             if matches!(tokens[at].kind, Kind::Word | Kind::Number(_)) {
                 self.names_at(meant, at, |length, hit| {
                     let fit = if hit.whole { 0.4 * hit.score } else { -0.1 };

@@ -131,6 +131,8 @@ classes! {
     ADDRESS = 53,
     /// "black" coffee: nothing is added to it.
     AS_IT_IS = 54,
+    /// "left off", behind what is left out.
+    LEFT_OFF = 55,
 }
 
 impl Classes {
@@ -255,6 +257,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("others", Classes::OTHERS),
     ("address", Classes::ADDRESS),
     ("as_it_is", Classes::AS_IT_IS),
+    ("left_off", Classes::LEFT_OFF),
     ("plain", Classes::PLAIN),
 ];
 

@@ -36,13 +36,39 @@ impl<'a> Builder<'a> {
             && self.mentions.get(i).is_some_and(|m| m.is(Classes::WITH))
     }
 
+    /// "Reception at Hartley & Sons here: ...": where the order begins behind who sends it.
+    pub(super) fn end_of_heading(&self) -> usize {
+        let first = self.mentions.iter().take(LOOK_AHEAD).position(|m| {
+            m.is_food()
+                || m.number.is_some()
+                || matches!(m.kind, Kind::Stop | Kind::Question | Kind::Number(_))
+                || self.reading.tokens[m.first].text == ":"
+        });
+        let wishes =
+            Classes::ALL_OF.or(Classes::REMOVE).or(Classes::WITH).or(Classes::EXTRA).or(Classes::LIGHT);
+        match first {
+            Some(at)
+                if self.reading.tokens[self.mentions[at].first].text == ":"
+                    && !self.mentions[..at].iter().any(|m| m.is(wishes)) =>
+            {
+                at + 1
+            }
+            _ => 0,
+        }
+    }
+
     /// Where an address ends whose number came before: "48 Elm Road".
     pub(super) fn end_of_address(&self, from: usize) -> Option<usize> {
         let ahead = self.mentions.iter().skip(from).take(4);
         let name =
             ahead.take_while(|m| m.kind == Kind::Word && !m.is_food() && !m.is(Classes::ADDRESS)).count();
         let street = self.mentions.get(from + name)?;
-        (name > 0 && street.is(Classes::ADDRESS)).then_some(from + name + 1)
+        if name > 0 && street.is(Classes::ADDRESS) {
+            return Some(from + name + 1);
+        }
+        // "27 Calle Mayor"
+        let behind = self.mentions.iter().skip(from + 1).take(3).take_while(|m| m.unknown).count();
+        (name == 0 && street.is(Classes::ADDRESS) && behind > 0).then_some(from + 1 + behind)
     }
 
     /// Whether a thing to order follows, before anything that ends a noun phrase.

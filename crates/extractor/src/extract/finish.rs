@@ -38,6 +38,9 @@ impl Builder<'_> {
                 pure: false,
             });
         }
+        for wish in std::mem::take(&mut self.for_all) {
+            self.lines.iter_mut().for_each(|line| line.push(wish.clone()));
+        }
         let menu = self.lexicon.menu();
         let mut lines = Vec::with_capacity(self.lines.len());
         for draft in self.lines.iter().take(bounds.lines) {

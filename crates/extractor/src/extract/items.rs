@@ -155,6 +155,16 @@ impl Builder<'_> {
             best = *hit;
             corrected = true;
         }
+        // "two strawberry ones and one chocolate one": of the same sort too.
+        let ones = self.mentions.get(i + 1).is_some_and(|next| next.is(Classes::PRONOUN));
+        if !clear
+            && ones
+            && let Some(current) = self.current
+            && let Some(hit) = m.items.iter().find(|h| self.same_category(current, h))
+        {
+            best = *hit;
+            corrected = true;
+        }
         let Some(id) = item_of(best) else { return };
         let in_context = !clear && (self.context.contains(&id) || corrected);
         let general = !best.name && m.related.len() > 1 && !in_context;

@@ -66,7 +66,7 @@ impl Builder<'_> {
             return i + 1;
         }
         let times_before = before.is_some_and(|b| b.is(Classes::TIMES));
-        let times_of_last = times_before && i > 1 && self.mentions[i - 2].is_food();
+        let times_of_last = times_before && !self.times_before && i > 1 && self.mentions[i - 2].is_food();
         if let Some(current) = self.current
             && (times_of_last || (!follows && !self.followed_by_modifier(i + 1) && !self.pending.strong))
         {

@@ -78,7 +78,13 @@ impl Builder<'_> {
             && self.mentions.get(i + 1).is_some_and(|next| {
                 (next.unknown || next.described && !next.is_food()) && next.first == m.end
             });
-        let op = self.op.unwrap_or(ModifierOp::Add);
+        let op = if self.is_left_off(i) { ModifierOp::Remove } else { self.op.unwrap_or(ModifierOp::Add) };
+        if self.current.is_none() && self.is_for_all(i) {
+            // "everything with no onions: a hamburger, ..."
+            self.for_all.push(Mod { op, name, count: 1, option, fresh: false });
+            self.pending = Pending::default();
+            return;
+        }
         let modifier = Mod { op, name, count: self.pending.count.unwrap_or(1), option, fresh: true };
         self.op_used = true;
         if self.op != Some(ModifierOp::Remove) {
@@ -136,6 +142,18 @@ impl Builder<'_> {
         }
     }
 
+    /// "mayo off", "rocket left out"
+    fn is_left_off(&self, i: usize) -> bool {
+        self.mentions.get(i + 1).is_some_and(|next| next.is(Classes::LEFT_OFF))
+    }
+
+    /// Whether a wish that comes before all items is about all of them.
+    fn is_for_all(&self, i: usize) -> bool {
+        let all = self.mentions[self.sentence_from.min(i)..i].iter().any(|m| m.is(Classes::ALL_OF));
+        let colon = |m: &Mention| self.reading.tokens[m.first].text == ":";
+        all && self.mentions.iter().skip(i + 1).take(4).any(colon)
+    }
+
     /// Whether an option's own name has the word, not only one of its other names.
     fn has_in_name(&self, m: &Mention, option: Option<u16>) -> bool {
         let option = option.and_then(|id| self.lexicon.menu().options.get(usize::from(id)));
@@ -154,7 +172,7 @@ impl Builder<'_> {
 
     pub(super) fn unknown_modifier(&mut self, i: usize, current: usize) {
         let m = &self.mentions[i];
-        let op = self.op.unwrap_or(ModifierOp::Add);
+        let op = if self.is_left_off(i) { ModifierOp::Remove } else { self.op.unwrap_or(ModifierOp::Add) };
         let words = self.text_of(m.first, m.end);
         let goes_on = i > 0 && self.mentions[i - 1].unknown;
         let lines = if self.all { 0..self.lines.len() } else { current..current + 1 };
@@ -193,7 +211,19 @@ impl Builder<'_> {
             && self.pending.count.is_none()
             && !self.elided_follows(i + 1)
             && self.current.is_some();
+        let one =
+            self.mentions.get(i + 1).is_some_and(|next| next.is(Classes::PRONOUN) && next.number == Some(1));
         if let (true, Some(current)) = (attach_before, self.current) {
+            if one && self.counted() && !self.correcting && self.lines[current].size.is_some() {
+                // "a small omelette for her, a big one for me"
+                let mut line = self.lines[current].clone();
+                (line.quantity, line.size) = (1, Some(name));
+                line.mods.clear();
+                self.lines.push(line);
+                self.current = Some(self.lines.len() - 1);
+                self.pending = Pending::default();
+                return;
+            }
             if self.all {
                 self.lines.iter_mut().for_each(|line| line.size = Some(name.clone()));
             } else {

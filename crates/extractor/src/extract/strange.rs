@@ -25,6 +25,13 @@ impl Builder<'_> {
             // "pickup at six"
             return;
         }
+        if let Some(current) = self.current
+            && self.mentions.get(i + 1).is_some_and(|next| next.is(Classes::LEFT_OFF))
+        {
+            // "rocket left off"
+            self.unknown_modifier(i, current);
+            return;
+        }
         if m.described && !m.unknown && self.op.is_none() {
             if self.counted() || self.mentions.get(i + 1).is_some_and(|next| !next.items.is_empty()) {
                 self.pending.words.push(i);

@@ -152,6 +152,14 @@ impl Builder<'_> {
             self.joined = false;
             return i + 1;
         }
+        if m.is(Classes::REQUEST)
+            && m.is(Classes::CONTAINER)
+            && self.counted()
+            && self.pending.count.is_some()
+        {
+            // "2 orders golden fish"
+            return i + 1;
+        }
         if m.is(Classes::REQUEST) {
             if !self.counted() || (m.is(Classes::THIRD) && self.pending.count.is_none()) {
                 // "Jill would like ...": who wants it.
@@ -172,6 +180,14 @@ impl Builder<'_> {
             return i + 1;
         }
         if m.is(Classes::WITH) {
+            if !self.tail.is_empty()
+                && self.mentions.get(i + 1).is_some_and(|next| next.is(Classes::ARTICLE))
+                && let Some((line, at)) = self.known_item(i + 1)
+            {
+                // "bread with the prawns"
+                self.give_to(line);
+                return at + 1;
+            }
             self.end_phrase(i);
             self.joined = false;
             self.tail.clear();
@@ -441,12 +457,13 @@ impl Builder<'_> {
         None
     }
 
-    /// Items whose names have the words of a mention.
+    /// Items whose names end with the word of a mention.
     fn items_with(&self, m: &Mention) -> Vec<u16> {
         let tokens = &self.reading.tokens[m.first..m.end];
         let words = tokens.iter().filter_map(|token| self.lexicon.known(token));
         let parts = words.flat_map(|known| &self.lexicon.word(known.word).parts);
-        parts.filter_map(|part| if let Target::Item(id) = part.target { Some(id) } else { None }).collect()
+        let ended = parts.filter(|part| part.last);
+        ended.filter_map(|part| if let Target::Item(id) = part.target { Some(id) } else { None }).collect()
     }
 
     pub(super) fn repeat_for_all(&mut self) {
