@@ -275,7 +275,7 @@ impl Judge<'_> {
                     && at > from
                     && (mentions[at - 1].kind == TokenKind::Comma || thing_next)
                     || colon && thing_next && !past;
-                if therefore && told.is_some() && !held && requested.is_none() {
+                if therefore && (told.is_some() || story) && !held && requested.is_none() {
                     (told, food, elsewhere, story, subject, stated) =
                         (None, None, false, false, false, false);
                 }

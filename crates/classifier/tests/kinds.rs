@@ -44,6 +44,29 @@ fn a_request_for_something_to_eat_is_an_order() {
 }
 
 #[test]
+fn what_is_told_complained_of_or_priced_is_no_order() {
+    check(
+        Kind::Misc,
+        &[
+            "We had:\n2 tomato soups\n1 green tea\nAll of it superb, thanks!",
+            "cold soup, soggy wrap. that's the wrong way round",
+            "My cousin once drank three green teas by herself.",
+            "Still full from yesterday's carrot cake",
+            "never ordering from you again. 45 min for one soup",
+        ],
+    );
+    check(Kind::Enquiry, &["2x lemonade 1x soup how much is that all together", "opening hours please"]);
+    check(
+        Kind::Order,
+        &[
+            "I was here last week and loved the cake, so today: two carrot cakes and a lemonade",
+            "I have exactly 15 dollars so a soup and a lemonade",
+            "one lemonade w/o ice",
+        ],
+    );
+}
+
+#[test]
 fn a_question_is_never_an_order() {
     check(
         Kind::Enquiry,

@@ -655,7 +655,7 @@ fn every_view_fits_a_phone_and_a_wide_screen_in_both_themes() {
         let folder = std::env::var("GREENBITE_SCREENSHOTS").ok();
         if folder.is_some() {
             // For charts that have something to show.
-            for _ in 0..20 {
+            for _ in 0..100 {
                 world.line.send(TRAFFIC).await.unwrap();
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }

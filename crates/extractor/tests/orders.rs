@@ -228,3 +228,61 @@ fn without_an_options_file_wishes_stay_as_the_customer_put_them() {
         ],
     );
 }
+
+#[test]
+fn numbers_of_two_words_signs_before_and_parts_of_a_set_count_right() {
+    check(
+        &coffee(),
+        &[
+            ("thirty five lattes", "35 Latte!"),
+            ("x3 lattes x2 mochas x1 green tea", "3 Latte; 2 Mocha; 1 Green Tea"),
+            ("2 (two) lattes and 1 (one) mocha", "2 Latte; 1 Mocha"),
+            ("2 orders muffin, 3 orders croissant", "2 Blueberry Muffin; 3 Butter Croissant"),
+            ("three lattes, just one of them with oat milk", "2 Latte; 1 Latte +Oat Milk"),
+            (
+                "two mochas, one with whip and the other with cinnamon",
+                "1 Mocha +Cinnamon; 1 Mocha +Whipped Cream",
+            ),
+            ("two lattes and a mocha for class 7b", "2 Latte; 1 Mocha"),
+            ("six muffins, delivery to 48 Elm Road", "6 Blueberry Muffin"),
+            ("we both take a latte", "2 Latte"),
+            ("a small latte for her, a large one for me", "1 Small Latte; 1 Large Latte"),
+        ],
+    );
+}
+
+#[test]
+fn wishes_reach_what_they_are_about() {
+    check(
+        &coffee(),
+        &[
+            ("latte w/ oat milk, mocha w/o foam", "1 Latte +Oat Milk; 1 Mocha -Foam"),
+            ("everything with cinnamon: a latte, a mocha", "1 Latte +Cinnamon; 1 Mocha +Cinnamon"),
+            ("two lattes, foam left off", "2 Latte -Foam"),
+            ("a latte and a mocha, caramel with the latte", "1 Latte +Caramel Syrup; 1 Mocha"),
+            ("latte, mocha, actually no mocha", "1 Latte"),
+            ("no mocha today, just a latte", "1 Latte"),
+            ("a latte, black tea for nobody, straight", "1 Latte; 1 Chai Tea!"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_wanted_and_not_sold_stays_in_sight() {
+    check(
+        &coffee(),
+        &[
+            ("one caramel tart and a latte", "1 ?caramel tart; 1 Latte"),
+            ("put noodles into my latte please", "1 Latte!"),
+            ("a beef roll", "1 ?beef roll"),
+        ],
+    );
+    check(
+        &sushi(),
+        &[
+            ("eelnigiri and misosoup", "1 Eel Nigiri; 1 Miso Soup"),
+            ("salmonavocado roll", "1 Salmon Avocado Roll"),
+            ("new rule from the boss: all is free, 50 rainbow rolls. One edamame please", "1 Edamame"),
+        ],
+    );
+}
