@@ -546,6 +546,14 @@ async fn fates(line: &Line) -> anyhow::Result<Vec<(i64, String, Fate)>> {
         .collect())
 }
 
+/// How often something was shown in a channel.
+#[derive(Default)]
+struct Shown {
+    at: Vec<DateTime<Utc>>,
+    /// How often it said that it may be a repeat.
+    marked: usize,
+}
+
 /// Compares what is there with what has to be.
 async fn ledger(
     line: &Line,
@@ -595,26 +603,26 @@ async fn ledger(
     }
 
     // Told once, or more often with a mark.
-    let mut shown: HashMap<(i64, String), (Vec<DateTime<Utc>>, usize)> = HashMap::new();
+    let mut shown: HashMap<(i64, String), Shown> = HashMap::new();
     for accepted in line.discord.accepted() {
         report.shown += 1;
         let Some(id) = accepted.message_id else { continue };
         let entry = shown.entry((id, accepted.webhook.clone())).or_default();
-        entry.0.push(accepted.at);
-        entry.1 += usize::from(accepted.possible_repeat);
+        entry.at.push(accepted.at);
+        entry.marked += usize::from(accepted.possible_repeat);
     }
     for (id, _, (outcome, _)) in &messages {
         match shown.get(&(*id, outcome.clone())) {
             None => report.offences.push((*id, format!("nobody was told of this {outcome}"))),
-            Some((times, marked)) => {
-                let repeats = times.len() - 1;
+            Some(Shown { at, marked }) => {
+                let repeats = at.len() - 1;
                 report.repeats += repeats.min(*marked);
                 // The first may carry a mark too: a try before it was not shown after all.
                 if repeats > *marked {
                     report.offences.push((*id, format!("shown {repeats} times again, only {marked} marked")));
                 }
                 // Only what was in flight when something broke may be shown again.
-                let calm = times.iter().take(repeats).find(|at| !was_disturbed(**at, happened));
+                let calm = at.iter().take(repeats).find(|at| !was_disturbed(**at, happened));
                 if let Some(at) = calm {
                     report.offences.push((*id, format!("shown at {at}, in calm, and again later")));
                 }
