@@ -37,7 +37,7 @@ export function link(href, text, attributes = {}) {
 
 /** The terminal's way to see the same, with a button to copy it. */
 export function command(text, label = 'In a terminal') {
-  const code = el('code', {}, text);
+  const code = el('code', { tabindex: '0' }, text);
   const button = el('button', {
     type: 'button', class: 'quiet', 'aria-label': `Copy: ${text}`,
     onclick: async () => {
