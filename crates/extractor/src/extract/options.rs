@@ -110,7 +110,6 @@ impl Builder<'_> {
         let new_phrase = self.current.is_none() || belongs_ahead;
         if new_phrase {
             self.pending.words = words;
-            self.pending.count = self.pending.count.filter(|_| true);
             if ahead && !m.options.first().is_some_and(|h| h.whole) {
                 // "vegan cheesecake" is no cheesecake with vegan cheese.
                 let words = self.text_of(m.first, m.end);
@@ -149,9 +148,10 @@ impl Builder<'_> {
 
     /// Whether a wish that comes before all items is about all of them.
     fn is_for_all(&self, i: usize) -> bool {
-        let all = self.mentions[self.sentence_from.min(i)..i].iter().any(|m| m.is(Classes::ALL_OF));
         let colon = |m: &Mention| self.reading.tokens[m.first].text == ":";
-        all && self.mentions.iter().skip(i + 1).take(4).any(colon)
+        // The few mentions ahead first: what lies behind is as long as the sentence.
+        self.mentions.iter().skip(i + 1).take(4).any(colon)
+            && self.mentions[self.sentence_from.min(i)..i].iter().any(|m| m.is(Classes::ALL_OF))
     }
 
     /// Whether an option's own name has the word, not only one of its other names.

@@ -314,8 +314,8 @@ impl Builder<'_> {
     /// A line that is spoken of once more: "the coffees".
     pub(super) fn known_item(&self, from: usize) -> Option<(usize, usize)> {
         let skip = Classes::ARTICLE.or(Classes::PRONOUN).or(Classes::GENERIC).or(Classes::FILLER);
-        let ahead = self.mentions.iter().enumerate().skip(from).take(3);
-        let (at, m) = ahead.into_iter().find(|(_, m)| m.is_food() || !m.is(skip))?;
+        let mut ahead = self.mentions.iter().enumerate().skip(from).take(3);
+        let (at, m) = ahead.find(|(_, m)| m.is_food() || !m.is(skip))?;
         let id =
             m.items.first().filter(|hit| hit.whole || m.options.is_empty()).copied().and_then(item_of)?;
         let line = self.lines.iter().rposition(|line| line.item == Some(id))?;
@@ -344,17 +344,14 @@ impl Builder<'_> {
     pub(super) fn take_back(&mut self, i: usize) -> bool {
         let m = &self.mentions[i];
         let ids: Vec<u16> = m.items.iter().filter(|hit| hit.whole).filter_map(|hit| item_of(*hit)).collect();
+        let lexicon = self.lexicon;
         let category = |id: u16| {
-            let item = self.lexicon.menu().items.get(usize::from(id));
+            let item = lexicon.menu().items.get(usize::from(id));
             item.map(|item| text::singular(&item.category.to_lowercase())).unwrap_or_default()
         };
         let word = &self.reading.tokens[m.first].stem;
         let before = self.lines.len();
-        let lines = std::mem::take(&mut self.lines);
-        self.lines = lines
-            .into_iter()
-            .filter(|line| !line.item.is_some_and(|id| ids.contains(&id) || category(id) == *word))
-            .collect();
+        self.lines.retain(|line| !line.item.is_some_and(|id| ids.contains(&id) || category(id) == *word));
         self.current = self.lines.len().checked_sub(1);
         self.lines.len() < before
     }
