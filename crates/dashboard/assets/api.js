@@ -41,3 +41,22 @@ async function request(method, path, body) {
 
 export const get = (path) => request('GET', path);
 export const post = (path, body = {}) => request('POST', path, body);
+
+/** Wraps a refresh so that one runs at a time, and a call that comes meanwhile runs it once more: what it asks for may have changed since it asked. */
+export function oneAtATime(refresh) {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await refresh();
+      }
+    } finally {
+      running = false;
+    }
+  };
+}

@@ -1,6 +1,6 @@
 // Dead letters: what the line could not handle, why, and how to mend it.
 
-import { get, hasToken, post } from './api.js';
+import { get, hasToken, oneAtATime, post } from './api.js';
 import { command, el, empty, fill, head, link, toast } from './dom.js';
 import { moment } from './format.js';
 import { on } from './live.js';
@@ -17,8 +17,7 @@ export function render(view, { signal }) {
     el('div', { class: 'commands' }, command('greenbite dlq list'), command("nats sub 'greenbite-dlq.>'", 'As they come')));
 
   let shown = '';
-  async function refresh() {
-    if (list.contains(document.activeElement) && document.activeElement.matches('textarea')) return;
+  const refresh = oneAtATime(async () => {
     try {
       const letters = await get('/api/dead-letters');
       const text = JSON.stringify(letters);
@@ -33,7 +32,7 @@ export function render(view, { signal }) {
     } catch (error) {
       toast(error.message, 'bad');
     }
-  }
+  });
 
   async function act(path, body, done) {
     if (!hasToken()) {
@@ -72,12 +71,14 @@ export function render(view, { signal }) {
   }
 
   refresh();
-  // The counts say when the list is another one; nobody asks for it before.
+  // The counts say when the list is another one; nobody asks for it before, nor while a person mends one.
   let known = '';
+  const mending = () => list.contains(document.activeElement) && document.activeElement.matches('textarea');
   on('state', (state) => {
     const now = JSON.stringify(state.dead_letters);
-    if (now !== known) refresh();
+    if (now === known || mending()) return;
     known = now;
+    refresh();
   }, signal);
 }
 

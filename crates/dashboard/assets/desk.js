@@ -1,6 +1,6 @@
 // The order desk: orders as they come, reviews that a person settles, enquiries to answer.
 
-import { get, hasToken, post } from './api.js';
+import { get, hasToken, oneAtATime, post } from './api.js';
 import { chip, command, el, empty, fill, head, link, toast } from './dom.js';
 import { clock, money, score } from './format.js';
 import { on } from './live.js';
@@ -22,16 +22,7 @@ export function render(view, { signal }) {
       command("nats sub 'greenbite.registered.>'"),
       command('greenbite export orders --day today', 'As a spreadsheet')));
 
-  let pending = false;
-  let due = false;
-  async function refresh() {
-    if (pending) {
-      due = true;
-      return;
-    }
-    // A person who is in the middle of a decision keeps the form that he or she has.
-    if (reviews.contains(document.activeElement) && document.activeElement.matches('select, input')) return;
-    pending = true;
+  const refresh = oneAtATime(async () => {
     try {
       const desk = await get('/api/desk');
       fill(total, `${desk.order_count} orders, ${money(desk.order_total_cents)}`);
@@ -43,14 +34,15 @@ export function render(view, { signal }) {
       if (!desk.enquiries.length) fill(enquiries, empty('Nobody asks.'));
     } catch (error) {
       toast(error.message, 'bad');
-    } finally {
-      pending = false;
     }
-  }
+  });
   refresh();
+  let due = false;
   on('events', (events) => { if (events.some((event) => event.topic.startsWith('registered.'))) due = true; }, signal);
+  // A person who is in the middle of a decision keeps the form that he or she has.
+  const deciding = () => reviews.contains(document.activeElement) && document.activeElement.matches('select, input');
   on('state', () => {
-    if (due) {
+    if (due && !deciding()) {
       due = false;
       refresh();
     }

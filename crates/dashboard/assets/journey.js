@@ -1,6 +1,6 @@
 // One message's way through the line: where it waited, who decided what, and why.
 
-import { get } from './api.js';
+import { get, oneAtATime } from './api.js';
 import { chip, command, el, empty, fill, head, link, toast } from './dom.js';
 import { clock, duration, moment, score, money } from './format.js';
 import { preview } from './discord.js';
@@ -27,10 +27,7 @@ export function render(view, { argument, signal, go }) {
       command(`greenbite journey ${id}`, 'Afterwards')));
 
   let shown = '';
-  let pending = false;
-  async function refresh() {
-    if (pending) return;
-    pending = true;
+  const refresh = oneAtATime(async () => {
     try {
       const journey = await get(`/api/messages/${id}`);
       const text = JSON.stringify(journey);
@@ -42,10 +39,8 @@ export function render(view, { argument, signal, go }) {
       }
     } catch (error) {
       fill(body, empty(error.status === 404 ? `There is no message #${id} yet.` : error.message));
-    } finally {
-      pending = false;
     }
-  }
+  });
   refresh();
   on('events', (events) => {
     if (events.some((event) => event.id === id)) refresh();
@@ -74,10 +69,7 @@ function renderSearch(view, { signal, go }) {
         el('thead', {}, el('tr', {}, ['Message', 'Received', 'What the customer wrote', 'Outcome', 'Took'].map((title) => el('th', { scope: 'col', class: COLUMNS[title] }, title)))),
         rows)),
     command("nats stream view GREENBITE --subject 'greenbite.received.message.*'"));
-  let pending = false;
-  async function refresh() {
-    if (pending) return;
-    pending = true;
+  const refresh = oneAtATime(async () => {
     try {
       const messages = await get('/api/messages');
       fill(rows, messages.map((message) => el('tr', {},
@@ -89,10 +81,8 @@ function renderSearch(view, { signal, go }) {
       if (!messages.length) fill(rows, el('tr', {}, el('td', { colspan: '5' }, empty('No message has come in yet.'))));
     } catch (error) {
       toast(error.message, 'bad');
-    } finally {
-      pending = false;
     }
-  }
+  });
   refresh();
   let due = false;
   on('state', () => {

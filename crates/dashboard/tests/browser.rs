@@ -150,10 +150,9 @@ where
     let mut result = test(world, client.clone()).await;
     if let Err(error) = &result {
         let text = client.execute("return document.body.innerText", vec![]).await;
-        eprintln!(
-            "{error:#}\nthe page shows: {text:?}\nthe dashboard's log: {}",
-            world.line.log(Service::Dashboard, 0)
-        );
+        let log = world.line.log(Service::Dashboard, 0);
+        let end: Vec<&str> = log.lines().rev().take(20).collect();
+        eprintln!("the end of the dashboard's log, newest first: {end:#?}\nthe page shows: {text:?}\n{error:#}");
     }
     let wrong = wrongs(&client).await;
     if result.is_ok() {
@@ -227,6 +226,24 @@ fn a_message_sent_from_the_page_reaches_notified_before_ones_eyes() {
             .await?;
         ensure!(world.line.outcome(id).await?.as_deref() == Some("order"));
         Ok(())
+    });
+}
+
+#[test]
+fn what_happens_while_a_journey_is_looked_up_is_shown_too() {
+    in_a_browser("/teach", async |_, client| {
+        // An answer that is two seconds old when it comes: the message has gone all its way meanwhile.
+        client
+            .execute(
+                "const get = window.fetch; window.fetch = async (path, ...rest) => { \
+                     const answer = await get(path, ...rest); \
+                     if (/^.api.messages.[0-9]+$/.test(path)) await new Promise((done) => setTimeout(done, 2000)); \
+                     return answer; }",
+                vec![],
+            )
+            .await?;
+        send(&client, "Two Lemonades please").await?;
+        until(&client, "the notifier has told the kitchen", "document.querySelector('.steps .discord')").await
     });
 }
 

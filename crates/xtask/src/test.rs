@@ -28,6 +28,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         &["--workspace"]
     };
-    // All that is wrong is worth knowing at once.
-    cargo::run(cargo::command().args(["test", "--no-fail-fast"]).args(scope).args(&arguments.cargo))
+    // All that is wrong is worth knowing at once, in the errors' own words: forty frames of harness a test hide them.
+    let mut test = cargo::command();
+    test.env("RUST_BACKTRACE", "0").args(["test", "--no-fail-fast"]).args(scope).args(&arguments.cargo);
+    cargo::run(&mut test)
 }
