@@ -152,7 +152,9 @@ where
         let text = client.execute("return document.body.innerText", vec![]).await;
         let log = world.line.log(Service::Dashboard, 0);
         let end: Vec<&str> = log.lines().rev().take(20).collect();
-        eprintln!("the end of the dashboard's log, newest first: {end:#?}\nthe page shows: {text:?}\n{error:#}");
+        eprintln!(
+            "the end of the dashboard's log, newest first: {end:#?}\nthe page shows: {text:?}\n{error:#}"
+        );
     }
     let wrong = wrongs(&client).await;
     if result.is_ok() {

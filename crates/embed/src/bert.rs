@@ -61,7 +61,7 @@ impl Bert {
                     matrix.extend(weights.take(&format!("{name}.weight"), &[outputs, inputs])?);
                     bias.extend(weights.take(&format!("{name}.bias"), &[outputs])?);
                 }
-                Ok::<_, Error>(Linear::new(matrix, inputs, Some(bias), then, quantised)?)
+                Ok::<_, Error>(Linear::new(matrix, inputs, Some(bias), then, quantised))
             };
         let words = weights.take("embeddings.word_embeddings.weight", &[config.vocabulary, width])?;
         let positions = weights.take("embeddings.position_embeddings.weight", &[config.positions, width])?;

@@ -45,7 +45,7 @@ impl ModernBert {
         };
         let linear = |weights: &mut Checkpoint, name: &str, inputs: usize, outputs: usize, then: Then| {
             let matrix = weights.take(&format!("{name}.weight"), &[outputs, inputs])?;
-            Ok::<_, Error>(Linear::new(matrix, inputs, None, then, quantised)?)
+            Ok::<_, Error>(Linear::new(matrix, inputs, None, then, quantised))
         };
         let words = weights.take("embeddings.tok_embeddings.weight", &[config.vocabulary, width])?;
         let first_norm = norm(weights, "embeddings.norm")?;

@@ -1,12 +1,11 @@
 //! The kernels as operations on candle tensors of the shape (panels, rows, 32).
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Module, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 
+use crate::kernel::PANEL;
 use crate::kernel::attention::{self, Call};
 use crate::kernel::matmul::{Finish, Weights};
 use crate::kernel::norm::Norm;
-use crate::kernel::{PANEL, math};
 
 /// A tensor's values; all tensors here are contiguous.
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -48,105 +47,45 @@ pub enum Then {
     GeGlu,
 }
 
-/// Weights as they are multiplied.
-enum Form {
-    Packed(Weights),
-    /// 8-bit blocks by candle's own kernels; inputs padded to a multiple of 256, the fast kernel's stride.
-    Quantised {
-        matrix: QMatMul,
-        inputs: usize,
-        padded: usize,
-        bias: Option<Tensor>,
-    },
-}
-
 /// A linear layer with what follows it.
 pub struct Linear {
-    form: Form,
+    weights: Weights,
     then: Then,
 }
 
 impl Linear {
-    /// From a matrix of `outputs` × `inputs`.
+    /// From a matrix of `outputs` × `inputs`, kept in 8 bits a weight where `quantised`.
     pub fn new(
         matrix: Vec<f32>,
         inputs: usize,
         bias: Option<Vec<f32>>,
         then: Then,
         quantised: bool,
-    ) -> Result<Linear> {
-        let form = if quantised {
-            quantise(matrix, inputs, bias)?
-        } else {
-            let weights = Weights::pack(&matrix, inputs, bias);
-            Form::Packed(if then == Then::GeGlu { weights.interleaved() } else { weights })
-        };
-        Ok(Linear { form, then })
+    ) -> Linear {
+        let weights = Weights::pack(&matrix, inputs, bias);
+        let weights = if then == Then::GeGlu { weights.interleaved() } else { weights };
+        Linear { weights: if quantised { weights.quantised() } else { weights }, then }
     }
 
     /// All outputs.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        match &self.form {
-            Form::Packed(weights) => self.range(input, 0, weights.outputs()),
-            Form::Quantised { .. } => {
-                let product = self.quantised(input)?;
-                if self.then == Then::Nothing {
-                    Ok(product)
-                } else {
-                    product.apply_op1_no_bwd(&Activation(self.then))
-                }
-            }
-        }
+        self.range(input, 0, self.weights.outputs())
     }
 
     /// The outputs `from..to` only, for a layer that nothing follows.
     pub fn range(&self, input: &Tensor, from: usize, to: usize) -> Result<Tensor> {
-        match &self.form {
-            Form::Packed(weights) => {
-                let finish = match self.then {
-                    Then::Nothing => Finish::Plain,
-                    Then::Gelu => Finish::Gelu,
-                    Then::GeGlu => Finish::GeGlu,
-                };
-                input.apply_op1_no_bwd(&Product { weights, from, to, finish })
-            }
-            Form::Quantised { .. } => {
-                self.quantised(input)?.narrow(0, from / PANEL, (to - from) / PANEL)?.contiguous()
-            }
-        }
+        let finish = match self.then {
+            Then::Nothing => Finish::Plain,
+            Then::Gelu => Finish::Gelu,
+            Then::GeGlu => Finish::GeGlu,
+        };
+        input.apply_op1_no_bwd(&Product { weights: &self.weights, from, to, finish })
     }
 
     /// The product plus `residual`.
     pub fn add_to(&self, input: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        match &self.form {
-            Form::Packed(weights) => input.apply_op2_no_bwd(residual, &ProductPlus { weights }),
-            Form::Quantised { .. } => self.quantised(input)? + residual,
-        }
+        input.apply_op2_no_bwd(residual, &ProductPlus { weights: &self.weights })
     }
-
-    fn quantised(&self, input: &Tensor) -> Result<Tensor> {
-        let Form::Quantised { matrix, inputs, padded, bias } = &self.form else {
-            bail!("these weights are not quantised");
-        };
-        let count = count(input)?;
-        let flat = input.transpose(0, 1)?.reshape((count, *inputs))?;
-        let flat = if padded > inputs { flat.pad_with_zeros(1, 0, padded - inputs)? } else { flat };
-        let mut product = matrix.forward(&flat)?;
-        if let Some(bias) = bias {
-            product = product.broadcast_add(bias)?;
-        }
-        product.reshape((count, (), PANEL))?.transpose(0, 1)?.contiguous()
-    }
-}
-
-fn quantise(matrix: Vec<f32>, inputs: usize, bias: Option<Vec<f32>>) -> Result<Form> {
-    let padded = inputs.next_multiple_of(256);
-    let outputs = matrix.len() / inputs;
-    let matrix = Tensor::from_vec(matrix, (outputs, inputs), &Device::Cpu)?;
-    let matrix = if padded > inputs { matrix.pad_with_zeros(1, 0, padded - inputs)? } else { matrix };
-    let matrix = QMatMul::from_qtensor(QTensor::quantize(&matrix, GgmlDType::Q8_0)?)?;
-    let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
-    Ok(Form::Quantised { matrix, inputs, padded, bias })
 }
 
 struct Product<'a> {
@@ -199,27 +138,6 @@ impl CustomOp2 for ProductPlus<'_> {
             );
         }
         Ok(shaped(self.weights.apply(input, count, (0, outputs), Finish::Add(residual)), count))
-    }
-}
-
-/// What follows a quantised layer.
-struct Activation(Then);
-
-impl CustomOp1 for Activation {
-    fn name(&self) -> &'static str {
-        "activation"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let values = values(storage, layout)?;
-        let out = crate::kernel::matmul::ARCH.dispatch(|| match self.0 {
-            Then::GeGlu => {
-                let (first, second) = values.split_at(values.len() / 2);
-                first.iter().zip(second).map(|(a, b)| math::gelu(*a) * b).collect()
-            }
-            _ => values.iter().map(|x| math::gelu(*x)).collect::<Vec<f32>>(),
-        });
-        Ok(shaped(out, layout.dims()[1]))
     }
 }
 

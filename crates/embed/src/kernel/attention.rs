@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::matmul::{ARCH, MAX_BLOCK, block_rows, blocks, multiply};
+use super::matmul::{ARCH, MAX_BLOCK, Source, block_rows, blocks, multiply};
 use super::{PANEL, math, rows, rows_mut};
 
 /// What every layer of one kind shares.
@@ -132,7 +132,15 @@ impl WithSimd for Head<'_> {
                 for panel in from..to {
                     let keys = &turned_keys[panel * PANEL * width..][..PANEL * width];
                     let scores = rows_mut(&mut scores[(panel - from) * block * PANEL..][..block * PANEL]);
-                    multiply(simd, &turned_queries[..block * width], block, 0, width, keys, scores);
+                    multiply(
+                        simd,
+                        &turned_queries[..block * width],
+                        block,
+                        0,
+                        width,
+                        Source::Full(keys),
+                        scores,
+                    );
                 }
                 let scores = &mut scores[..(to - from) * block * PANEL];
                 for i in 0..block {
@@ -143,7 +151,7 @@ impl WithSimd for Head<'_> {
                 for panel in 0..width / PANEL {
                     let values = &values[(panel * total + start + from * PANEL) * PANEL..][..depth * PANEL];
                     let out = &mut out[(panel * count + first_row + first) * PANEL..][..block * PANEL];
-                    multiply(simd, scores, block, 0, depth, values, rows_mut(out));
+                    multiply(simd, scores, block, 0, depth, Source::Full(values), rows_mut(out));
                 }
                 first += block;
             }

@@ -19,9 +19,34 @@ pub static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 /// Weights of a linear layer, in panels of 32 outputs, each with one row for every input.
 #[derive(Debug, Clone)]
 pub struct Weights {
-    panels: Vec<f32>,
+    panels: Panels,
     inputs: usize,
+    outputs: usize,
     bias: Option<Vec<f32>>,
+}
+
+/// How the weights are kept.
+#[derive(Debug, Clone)]
+enum Panels {
+    Full(Vec<f32>),
+    /// A quarter of the memory, which is what a short text waits for: whole numbers, and for every 32 of the inputs
+    /// a row of 32 factors, one an output.
+    Quantised {
+        tiles: Vec<Tile>,
+        scales: Vec<[f32; PANEL]>,
+    },
+}
+
+/// The weights of 32 inputs and 32 outputs, a row for each input.
+type Tile = [[i8; PANEL]; PANEL];
+
+/// The weights of one panel, as a product reads them.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// As they are.
+    Full(&'a [f32]),
+    /// Made numbers of row by row, when they are wanted.
+    Quantised(&'a [Tile], &'a [[f32; PANEL]]),
 }
 
 /// What is done with a block of the product while it is still in the first cache.
@@ -50,18 +75,27 @@ impl Weights {
                 }
             },
         );
-        Weights { panels, inputs, bias }
+        Weights { panels: Panels::Full(panels), inputs, outputs: matrix.len() / inputs, bias }
     }
 
     /// The same with the panels of the two halves of the outputs in turn, for [`Finish::GeGlu`].
     pub fn interleaved(self) -> Weights {
+        let Panels::Full(panels) = &self.panels else { return self };
         let size = PANEL * self.inputs;
-        let half = self.panels.len() / 2;
+        let half = panels.len() / 2;
         let panels = (0..half / size)
             .flat_map(|i| [i * size, half + i * size])
-            .flat_map(|start| self.panels[start..start + size].iter().copied())
+            .flat_map(|start| panels[start..start + size].iter().copied())
             .collect();
-        Weights { panels, ..self }
+        Weights { panels: Panels::Full(panels), ..self }
+    }
+
+    /// The same in 8 bits a weight: the nearest of 255 multiples of a factor that 32 weights of one output share.
+    pub fn quantised(self) -> Weights {
+        let Panels::Full(panels) = &self.panels else { return self };
+        let (tiles, scales) =
+            panels.par_chunks_exact(PANEL * PANEL).map(|weights| quantise(rows(weights))).unzip();
+        Weights { panels: Panels::Quantised { tiles, scales }, ..self }
     }
 
     /// How many values a row of the input has.
@@ -71,31 +105,94 @@ impl Weights {
 
     /// How many values a row of the product has.
     pub fn outputs(&self) -> usize {
-        self.panels.len() / self.inputs
+        self.outputs
     }
 
     /// `input` (of `count` rows) times the weights for the outputs `from..to`, both multiples of 32.
     pub fn apply(&self, input: &[f32], count: usize, (from, to): (usize, usize), finish: Finish) -> Vec<f32> {
         debug_assert_eq!(input.len(), count * self.inputs);
-        let size = PANEL * self.inputs;
         let step = if matches!(finish, Finish::GeGlu) { 2 } else { 1 };
         let mut out = vec![0.0; count * (to - from) / step];
-        out.par_chunks_mut(count * PANEL)
-            .zip(self.panels[from / PANEL * size..to / PANEL * size].par_chunks(size * step))
-            .enumerate()
-            .for_each(|(index, (out, weights))| {
-                let bias = self.bias.as_ref().map(|bias| &bias[from + index * PANEL * step..]);
-                ARCH.dispatch(Panel { input, depth: self.inputs, weights, bias, index, finish, out });
-            });
+        out.par_chunks_mut(count * PANEL).enumerate().for_each_init(
+            Default::default,
+            |scratch: &mut (Vec<f32>, Vec<f32>), (index, out)| {
+                let first = from / PANEL + index * step;
+                let (weights, second) = scratch;
+                let weights = self.panel(first, count, weights);
+                let gate = (step == 2).then(|| self.panel(first + 1, count, second));
+                let bias = self.bias.as_ref().map(|bias| &bias[first * PANEL..]);
+                ARCH.dispatch(Panel { input, depth: self.inputs, weights, gate, bias, index, finish, out });
+            },
+        );
         out
     }
+
+    /// The weights of a panel for a product of `count` rows: where several blocks of rows read quantised ones, made
+    /// numbers of once for all, in `scratch`.
+    fn panel<'a>(&'a self, index: usize, count: usize, scratch: &'a mut Vec<f32>) -> Source<'a> {
+        match &self.panels {
+            Panels::Full(panels) => {
+                Source::Full(&panels[index * PANEL * self.inputs..][..PANEL * self.inputs])
+            }
+            Panels::Quantised { tiles, scales } => {
+                let here = index * self.inputs / PANEL..(index + 1) * self.inputs / PANEL;
+                let (tiles, scales) = (&tiles[here.clone()], &scales[here]);
+                if count <= MAX_BLOCK {
+                    return Source::Quantised(tiles, scales);
+                }
+                scratch.resize(PANEL * self.inputs, 0.0);
+                ARCH.dispatch(Unpack { tiles, scales, out: scratch });
+                Source::Full(scratch)
+            }
+        }
+    }
+}
+
+/// 32 × 32 weights as whole numbers, and what one of each column is worth.
+fn quantise(weights: &[[f32; PANEL]]) -> (Tile, [f32; PANEL]) {
+    let largest = |c: usize| weights.iter().map(|row| row[c].abs()).fold(0.0, f32::max);
+    let scales: [f32; PANEL] = std::array::from_fn(|c| largest(c) / 127.0);
+    // Where all are zero there is no factor, and 0 / 0 becomes 0 as well.
+    let value = |r: usize, c: usize| (weights[r][c] / scales[c]).round() as i8;
+    (std::array::from_fn(|r| std::array::from_fn(|c| value(r, c))), scales)
+}
+
+/// Makes numbers of all the quantised weights of a panel.
+struct Unpack<'a> {
+    tiles: &'a [Tile],
+    scales: &'a [[f32; PANEL]],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Unpack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let out = rows_mut(self.out).as_chunks_mut::<PANEL>().0;
+        for ((out, tile), scales) in out.iter_mut().zip(self.tiles).zip(self.scales) {
+            // A copy, which nothing that is written can change: else the compiler takes one number at a time.
+            let scales = *scales;
+            for (out, values) in out.iter_mut().zip(tile) {
+                *out = unpack(values, &scales);
+            }
+        }
+    }
+}
+
+/// Makes numbers of a row of quantised weights.
+#[inline(always)]
+fn unpack(values: &[i8; PANEL], scales: &[f32; PANEL]) -> [f32; PANEL] {
+    std::array::from_fn(|c| f32::from(values[c]) * scales[c])
 }
 
 /// One panel of a product: every row, 32 columns.
 struct Panel<'a> {
     input: &'a [f32],
     depth: usize,
-    weights: &'a [f32],
+    weights: Source<'a>,
+    /// The second half's panel, for [`Finish::GeGlu`].
+    gate: Option<Source<'a>>,
     bias: Option<&'a [f32]>,
     index: usize,
     finish: Finish<'a>,
@@ -107,7 +204,6 @@ impl WithSimd for Panel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let size = PANEL * self.depth;
         let out = rows_mut(self.out);
         let count = out.len();
         let add = match self.finish {
@@ -117,7 +213,7 @@ impl WithSimd for Panel<'_> {
         let mut first = 0;
         for block in blocks(count, block_rows::<S>()) {
             let sums = &mut out[first..first + block];
-            multiply(simd, self.input, count, first, self.depth, &self.weights[..size], sums);
+            multiply(simd, self.input, count, first, self.depth, self.weights, sums);
             if let Some(bias) = self.bias {
                 add_bias(sums, bias);
             }
@@ -134,7 +230,8 @@ impl WithSimd for Panel<'_> {
                 Finish::GeGlu => {
                     let mut gate = [[0.0; PANEL]; MAX_BLOCK];
                     let gate = &mut gate[..block];
-                    multiply(simd, self.input, count, first, self.depth, &self.weights[size..], gate);
+                    let weights = self.gate.unwrap_or(self.weights);
+                    multiply(simd, self.input, count, first, self.depth, weights, gate);
                     if let Some(bias) = self.bias {
                         add_bias(gate, &bias[PANEL..]);
                     }
@@ -181,7 +278,7 @@ pub fn multiply<S: Simd>(
     count: usize,
     first: usize,
     depth: usize,
-    weights: &[f32],
+    weights: Source,
     sums: &mut [[f32; PANEL]],
 ) {
     macro_rules! by_rows {
@@ -204,37 +301,44 @@ struct Block<'a, const ROWS: usize> {
     count: usize,
     first: usize,
     depth: usize,
-    weights: &'a [f32],
+    weights: Source<'a>,
     sums: &'a mut [[f32; PANEL]; ROWS],
 }
 
 impl<const ROWS: usize> Block<'_, ROWS> {
     /// Two registers of sums a row; as many passes over the panel as its 32 columns take.
+    ///
+    /// Whole panels are a loop of 32 rounds of their own: with one loop for whole and last ones the compiler keeps
+    /// the sums twice, half of them in memory, and is half as fast.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         const { assert!(PANEL.is_multiple_of(2 * MAX_LANES)) };
-        let registers = PANEL / S::F32_LANES;
-        let weights = S::as_simd_f32s(self.weights).0;
-        for pass in (0..registers).step_by(2) {
+        for pass in (0..PANEL / S::F32_LANES).step_by(2) {
             let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
-            let mut left = self.depth;
-            let mut weights = weights;
-            for panel in self.input.chunks_exact(self.count * PANEL) {
-                let Some(input) = rows(panel).get(self.first..).and_then(|rows| rows.first_chunk::<ROWS>())
-                else {
-                    return;
-                };
-                let now = left.min(PANEL);
-                let (here, rest) = weights.split_at(now * registers);
-                weights = rest;
-                left -= now;
-                for (k, weights) in here.chunks_exact(registers).enumerate() {
-                    let k = k % PANEL;
-                    let pair = [weights[pass], weights[pass + 1]];
-                    for r in 0..ROWS {
-                        let x = simd.splat_f32s(input[r][k]);
-                        sums[r][0] = simd.mul_add_e_f32s(x, pair[0], sums[r][0]);
-                        sums[r][1] = simd.mul_add_e_f32s(x, pair[1], sums[r][1]);
+            let mut panels = self
+                .input
+                .chunks_exact(self.count * PANEL)
+                .filter_map(|panel| rows(panel).get(self.first..)?.first_chunk::<ROWS>());
+            match self.weights {
+                Source::Full(weights) => {
+                    let (whole, last) = rows(&weights[..self.depth * PANEL]).as_chunks::<PANEL>();
+                    for (tile, input) in whole.iter().zip(&mut panels) {
+                        for (k, weights) in tile.iter().enumerate() {
+                            add_product(simd, input, k, weights, pass, &mut sums);
+                        }
+                    }
+                    if let Some(input) = panels.next() {
+                        for (k, weights) in last.iter().enumerate() {
+                            add_product(simd, input, k % PANEL, weights, pass, &mut sums);
+                        }
+                    }
+                }
+                Source::Quantised(tiles, scales) => {
+                    for ((tile, scales), input) in tiles.iter().zip(scales).zip(panels) {
+                        let scales = *scales;
+                        for (k, values) in tile.iter().enumerate() {
+                            add_product(simd, input, k, &unpack(values, &scales), pass, &mut sums);
+                        }
                     }
                 }
             }
@@ -247,5 +351,74 @@ impl<const ROWS: usize> Block<'_, ROWS> {
     }
 }
 
+/// Adds the products of the rows' values in column `k` with their weights, for two registers of outputs.
+#[inline(always)]
+fn add_product<S: Simd, const ROWS: usize>(
+    simd: S,
+    input: &[[f32; PANEL]; ROWS],
+    k: usize,
+    weights: &[f32; PANEL],
+    pass: usize,
+    sums: &mut [[S::f32s; 2]; ROWS],
+) {
+    let weights = S::as_simd_f32s(weights).0;
+    let pair = [weights[pass], weights[pass + 1]];
+    for (input, sums) in input.iter().zip(sums) {
+        let x = simd.splat_f32s(input[k]);
+        sums[0] = simd.mul_add_e_f32s(x, pair[0], sums[0]);
+        sums[1] = simd.mul_add_e_f32s(x, pair[1], sums[1]);
+    }
+}
+
 /// f32 values in the widest register that there is.
 const MAX_LANES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers from -1 to 1 without a pattern.
+    fn numbers(count: usize) -> Vec<f32> {
+        let mut state = 1_u32;
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / f32::from(1_u16 << 15) / 256.0 - 1.0
+        })
+        .take(count)
+        .collect()
+    }
+
+    /// `rows` rows of `width` values, in panels.
+    fn panels(matrix: &[f32], width: usize) -> Vec<f32> {
+        (0..width / PANEL)
+            .flat_map(|p| matrix.chunks_exact(width).flat_map(move |row| &row[p * PANEL..(p + 1) * PANEL]))
+            .copied()
+            .collect()
+    }
+
+    #[test]
+    fn products_are_those_of_the_textbook_and_nearly_so_with_quantised_weights() {
+        let (inputs, outputs) = (96, 64);
+        let mut matrix = numbers(inputs * outputs);
+        // An output without weights.
+        matrix[..inputs].fill(0.0);
+        let exact = Weights::pack(&matrix, inputs, None);
+        let quantised = exact.clone().quantised();
+        for count in [1, 5, 12, 13, 40] {
+            let input = numbers(count * inputs);
+            let wanted: Vec<f32> = input
+                .chunks_exact(inputs)
+                .flat_map(|x| {
+                    matrix.chunks_exact(inputs).map(move |w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>())
+                })
+                .collect();
+            let wanted = panels(&wanted, outputs);
+            for (weights, most) in [(&exact, 1e-5), (&quantised, 0.05)] {
+                let product = weights.apply(&panels(&input, inputs), count, (0, outputs), Finish::Plain);
+                for (i, (got, wanted)) in product.iter().zip(&wanted).enumerate() {
+                    assert!((got - wanted).abs() < most, "{count} rows, value {i}: {got}, not {wanted}");
+                }
+            }
+        }
+    }
+}
