@@ -195,8 +195,6 @@ pub struct User {
     pub publish: Vec<String>,
     /// What it may subscribe to.
     pub subscribe: Vec<String>,
-    /// Whether it may answer requests that it received.
-    pub allow_responses: bool,
 }
 
 impl User {
@@ -204,6 +202,16 @@ impl User {
     pub fn password_variable(&self) -> String {
         format!("GREENBITE_NATS_PASSWORD_{}", self.name.replace('-', "_").to_uppercase())
     }
+}
+
+/// The inboxes of those who ask services about themselves.
+///
+/// The server could note who asked and let them be answered (`allow_responses`), but it notes every delivery, each is
+/// a request for an acknowledgement, and keeps the notes for minutes: with 10,000 of them most of its time goes into
+/// looking through them. An inbox cannot be guessed, so naming them gives nothing away.
+fn answers() -> [String; 4] {
+    let of = |user: &str| format!("{}.>", inbox_prefix(user));
+    ["_INBOX.>".to_owned(), of("provision"), of("teacher"), of(Service::Dashboard.as_str())]
 }
 
 /// What a service that reads from durables may do (nats-server 2.9 to current, both ack subjects).
@@ -222,6 +230,7 @@ fn station(service: Service) -> User {
             publish.push(format!("$JS.API.DIRECT.GET.{STREAM}.{}", output.filter()));
         }
     }
+    publish.extend(answers());
     publish.sort();
     publish.dedup();
     User {
@@ -232,7 +241,6 @@ fn station(service: Service) -> User {
             "$SRV.>".to_owned(),
             crate::subject::control(service),
         ],
-        allow_responses: true,
     }
 }
 
@@ -266,7 +274,6 @@ pub fn users() -> Vec<User> {
         name: "provision",
         publish: strings(&["$JS.API.>", "$JS.ACK.>", "$SRV.>", TAP, DEAD_LETTERS]),
         subscribe: vec![format!("{}.>", inbox_prefix("provision")), TAP.to_owned(), DEAD_LETTERS.to_owned()],
-        allow_responses: false,
     });
 
     // The web page: sees all, settles reviews, replays dead letters, pauses stations, clears a class's data.
@@ -287,6 +294,7 @@ pub fn users() -> Vec<User> {
                 ]);
             }
             publish.push(format!("$JS.API.STREAM.MSG.DELETE.{DEAD_LETTER_STREAM}"));
+            publish.extend(answers());
             publish
         },
         subscribe: vec![
@@ -296,7 +304,6 @@ pub fn users() -> Vec<User> {
             format!("$JS.EVENT.ADVISORY.CONSUMER.*.{STREAM}.>"),
             "$SRV.>".to_owned(),
         ],
-        allow_responses: true,
     });
 
     // Taps, publishes and makes consumers of its own for a class; cannot delete or purge.
@@ -334,7 +341,6 @@ pub fn users() -> Vec<User> {
             .into_iter()
             .chain([format!("{}.>", inbox_prefix("teacher"))])
             .collect(),
-        allow_responses: true,
     });
     users
 }

@@ -57,7 +57,12 @@ impl Store {
     /// start before its database does. [`Store::ping`] says whether it is there.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Store, Error> {
         let options = PgConnectOptions::from_str(url).map_err(|_| Error::address())?;
-        let options = options.application_name("greenbite").disable_statement_logging();
+        // Every statement of the line finds its rows by key. A new database has no statistics yet: its plans would
+        // read whole tables, and be kept while the tables grow.
+        let options = options
+            .application_name("greenbite")
+            .options([("enable_seqscan", "off")])
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(max_connections.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -174,9 +174,6 @@ pub fn users_conf() -> String {
             list(&user.publish),
             list(&user.subscribe),
         ));
-        if user.allow_responses {
-            text.push_str("        allow_responses: true\n");
-        }
         text.push_str("      }\n    }\n");
     }
     text.push_str("  ]\n}\n");
