@@ -72,6 +72,11 @@ impl Pause {
         }
     }
 
+    /// Whether it is paused.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     /// In a word, for people; `None` while it is not paused.
     pub(crate) fn shown(&self) -> Option<String> {
         self.0.borrow().as_ref().map(|lease| format!("paused by the class ({})", lease.by))

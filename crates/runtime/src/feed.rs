@@ -1,4 +1,4 @@
-//! The feed of one lane: asks for one message, and for the next when the lane is free again.
+//! The feed of one lane: asks for one message, and for the next when the lane is free again, or about to be.
 //!
 //! Nothing waits in a buffer, so nothing goes stale there: what is in hand is in work. Each feed
 //! has an inbox of its own; when its request may be lost (a new connection, silence), it takes a
@@ -132,6 +132,20 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// Asks for the next message already: for a lane that only has to say that it is done with the one in hand, so
+    /// that both words go to the server together. [`Feed::next`] gives what comes.
+    pub(crate) async fn ask_ahead(&mut self) {
+        if self.inbox.as_ref().is_some_and(|inbox| inbox.epoch == self.bus.epoch()) {
+            // What is wrong here is found again, and said, when the next message is waited for.
+            let _ = Inbox::ask(&mut self.inbox, &self.bus, &self.subject, &self.request).await;
+        }
+    }
+
+    /// Whether a message may be on its way here.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.inbox.as_ref().is_some_and(|inbox| inbox.asked)
     }
 
     /// Stops asking, and gives back at once what was on its way.

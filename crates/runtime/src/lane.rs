@@ -75,8 +75,12 @@ impl Line {
         let mut feed = Feed::new(shared.bus.clone(), STREAM, state.spec.durable);
         loop {
             let next = async {
-                shared.dependencies_up().await;
-                state.gate.opened().await;
+                // What is on its way has to be taken, or it would lie in the inbox until its ack wait is over; in an
+                // outage it waits in hand.
+                if !feed.has_asked() {
+                    shared.dependencies_up().await;
+                    state.gate.opened().await;
+                }
                 feed.next().await
             };
             let next = tokio::select! {
@@ -95,7 +99,7 @@ impl Line {
                 }
             };
             match next {
-                Ok(delivery) => self.take(delivery).await,
+                Ok(delivery) => self.take(delivery, &mut feed).await,
                 Err(Lost::Missing | Lost::Unsure) => self.find_durable().await,
                 Err(Lost::Closed(reason)) => {
                     tracing::debug!("the lane ends: {reason}");
@@ -156,7 +160,7 @@ impl Line {
     }
 
     /// Sees one message through.
-    async fn take(&self, delivery: Delivery) {
+    async fn take(&self, delivery: Delivery, feed: &mut Feed) {
         let stats = &self.state.stats;
         let _in_work = InWork::new(stats);
         stats.pending.store(delivery.pending, Relaxed);
@@ -183,6 +187,9 @@ impl Line {
             match ending {
                 Ending::Done => {
                     self.failures.forget(delivery.sequence);
+                    if self.goes_on() {
+                        feed.ask_ahead().await;
+                    }
                     self.acknowledge(&delivery).await;
                 }
                 Ending::Release(pause) => delivery.release(&self.shared.bus, pause).await,
@@ -190,6 +197,16 @@ impl Line {
         }
         .instrument(span)
         .await;
+    }
+
+    /// Whether nothing keeps the lane from taking another message.
+    fn goes_on(&self) -> bool {
+        let Shared { stopping, pause, .. } = &*self.shared;
+        !stopping.is_cancelled() && !pause.is_on() && self.is_clear()
+    }
+
+    fn is_clear(&self) -> bool {
+        self.state.gate.is_open() && self.shared.dependencies().iter().all(|d| d.gate.is_open())
     }
 
     /// Says every third of the ack wait that the message is still in work.
@@ -240,7 +257,7 @@ impl Line {
 
     /// A message that arrives in an outage waits in hand: a pause costs it no delivery.
     async fn clear_to_work(&self) -> Result<(), Ending> {
-        if self.state.gate.is_open() && self.shared.dependencies().iter().all(|d| d.gate.is_open()) {
+        if self.is_clear() {
             return Ok(());
         }
         let clear = async {

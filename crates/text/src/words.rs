@@ -165,7 +165,7 @@ impl Classes {
 }
 
 /// What is known about a phrase.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Its classes.
     pub classes: Classes,
@@ -178,7 +178,9 @@ pub struct Entry {
 pub struct Words {
     /// ISO 639-1.
     pub language: String,
-    phrases: KeyMap<Entry>,
+    /// Where in `entries` what is known of a phrase stands: many thousands of phrases share a few hundred entries.
+    phrases: KeyMap<u32>,
+    entries: Vec<Entry>,
     prefixes: KeyMap<()>,
     /// The single words, for the correction of spelling.
     pub singles: Vec<String>,
@@ -273,10 +275,13 @@ impl Words {
         let mut words = Words {
             language: file.language,
             phrases: KeyMap::default(),
+            entries: Vec::new(),
             prefixes: KeyMap::default(),
             singles: Vec::new(),
             same: Vec::new(),
         };
+        // A map that grows holds the old one beside the new one.
+        words.phrases.reserve(file.classes.values().flatten().map(|pattern| expansions(pattern)).sum());
         for (name, class) in NAMES {
             for pattern in file.classes.get(*name).into_iter().flatten() {
                 for phrase in expand(pattern) {
@@ -307,11 +312,22 @@ impl Words {
         if head.is_empty() && last.text.len() > 3 {
             self.singles.push(last.text.clone());
         }
-        let entry = self.phrases.entry(step(key, last)).or_default();
+        let key = step(key, last);
+        let mut entry = self.entry(key).unwrap_or_default();
         entry.classes = entry.classes.or(class);
         if class == Classes::NUMBER {
             entry.number = number;
         }
+        // Those of one class come one after the other, so what is looked for mostly stands at the end.
+        let place = self.entries.iter().rposition(|known| *known == entry).unwrap_or_else(|| {
+            self.entries.push(entry);
+            self.entries.len() - 1
+        });
+        self.phrases.insert(key, u32::try_from(place).unwrap_or(u32::MAX));
+    }
+
+    fn entry(&self, key: Key) -> Option<Entry> {
+        self.phrases.get(&key).and_then(|place| self.entries.get(*place as usize)).copied()
     }
 
     /// The phrases that begin at `at`: their lengths and entries, shortest first.
@@ -331,14 +347,14 @@ impl Words {
                 }
                 key = step(key, token);
                 alive = self.prefixes.contains_key(&key);
-                Some(self.phrases.get(&key).map(|entry| (i + 1, *entry)))
+                Some(self.entry(key).map(|entry| (i + 1, entry)))
             })
             .flatten()
     }
 
     /// What is known about a single word.
     pub fn word(&self, text: &str) -> Option<Entry> {
-        self.phrases.get(&key::extend(key::extend(key::EMPTY, text), " ")).copied()
+        self.entry(key::extend(key::extend(key::EMPTY, text), " "))
     }
 }
 
@@ -358,6 +374,16 @@ fn expand(pattern: &str) -> Vec<String> {
         }
     }
     out
+}
+
+/// How many phrases a pattern stands for.
+fn expansions(pattern: &str) -> usize {
+    pattern
+        .split('(')
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .map(|choices| choices.split('|').count())
+        .product()
 }
 
 /// The languages that GreenBite knows, English first.
@@ -381,6 +407,7 @@ mod tests {
 
     #[test]
     fn every_language_can_be_read() {
+        assert_eq!(expansions("(a|b|) c (d|e)"), expand("(a|b|) c (d|e)").len());
         for (file, language) in [
             (include_str!("../words/en.toml"), "en"),
             (include_str!("../words/es.toml"), "es"),
