@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::room::{Room, room};
 
 /// How long the answer to how much room there is holds.
-const ROOM_HOLDS: Duration = Duration::from_millis(250);
+const ROOM_HOLDS: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -132,18 +132,22 @@ impl Relay {
         if !bus.is_connected() {
             return Err(BusError::Unknown("there is no connection".to_owned()).into());
         }
-        let limit = self.look_for_room(&bus).await?.min(u64::from(self.batch));
-        let mut batch = self.store.relay_batch(limit as u32).await?;
-        let count = batch.messages().len();
-        if count == 0 {
+        let mut batch = self.store.relay_batch(u32::from(self.batch)).await?;
+        if batch.messages().is_empty() {
             return Ok(Pass::Done);
         }
-        let results = join_all(batch.messages().iter().map(|message| relay_one(&bus, message))).await;
+        // Only now: to say how much waits, the bus looks through all that it holds.
+        let room = self.look_for_room(&bus).await?;
+        let messages =
+            &batch.messages()[..batch.messages().len().min(usize::try_from(room).unwrap_or(usize::MAX))];
+        let there_is_more =
+            batch.messages().len() == usize::from(self.batch) || messages.len() < batch.messages().len();
+        let results = join_all(messages.iter().map(|message| relay_one(&bus, message))).await;
 
-        let mut published: Vec<MessageId> = Vec::with_capacity(count);
+        let mut published: Vec<MessageId> = Vec::with_capacity(messages.len());
         let mut refused = Vec::new();
         let mut trouble: Option<Trouble> = None;
-        for (message, result) in batch.messages().iter().zip(results) {
+        for (message, result) in messages.iter().zip(results) {
             match result {
                 Ok(()) => published.push(message.id),
                 Err(Failed::Refused(refusal)) => refused.push((message.id, refusal)),
@@ -172,7 +176,7 @@ impl Relay {
         }
         match trouble {
             Some(trouble) => Err(trouble),
-            None if count as u64 == limit => Ok(Pass::ThereIsMore),
+            None if there_is_more => Ok(Pass::ThereIsMore),
             None => Ok(Pass::Done),
         }
     }
