@@ -38,7 +38,9 @@ export function render(view, { signal }) {
   });
   refresh();
   let due = false;
-  on('events', (events) => { if (events.some((event) => event.topic.startsWith('registered.'))) due = true; }, signal);
+  on('events', (events) => {
+    if (!events.length || events.some((event) => event.topic.startsWith('registered.'))) due = true;
+  }, signal);
   // A person who is in the middle of a decision keeps the form that he or she has.
   const deciding = () => reviews.contains(document.activeElement) && document.activeElement.matches('select, input');
   on('state', () => {

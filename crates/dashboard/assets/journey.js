@@ -43,7 +43,7 @@ export function render(view, { argument, signal, go }) {
   });
   refresh();
   on('events', (events) => {
-    if (events.some((event) => event.id === id)) refresh();
+    if (!events.length || events.some((event) => event.id === id)) refresh();
   }, signal);
 }
 

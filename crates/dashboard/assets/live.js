@@ -19,7 +19,10 @@ export const live = {
 
 const listeners = { events: new Set(), state: new Set(), connection: new Set() };
 
-/** Listens to `events`, `state` or `connection` until the signal aborts. */
+/**
+ * Listens to `events`, `state` or `connection` until the signal aborts. No events at all, an empty list, mean that
+ * the page begins from a snapshot: what a view fetched before may be out of date.
+ */
 export function on(kind, listener, signal) {
   listeners[kind].add(listener);
   signal?.addEventListener('abort', () => listeners[kind].delete(listener));

@@ -250,6 +250,34 @@ fn what_happens_while_a_journey_is_looked_up_is_shown_too() {
 }
 
 #[test]
+fn what_happens_between_a_views_look_and_the_pages_snapshot_is_shown_too() {
+    RUNTIME.block_on(async {
+        let _shared = LINE.read().await;
+        let world = world().await;
+        let client = world.browser(1440, 1000).await.unwrap();
+        let shown = async {
+            // The live state begins three seconds after the view has looked for itself.
+            let source = "const get = window.fetch; window.fetch = async (path, ...rest) => { \
+                          if (path == '/api/snapshot') await new Promise((done) => setTimeout(done, 3000)); \
+                          return get(path, ...rest); }";
+            let command =
+                json!({ "cmd": "Page.addScriptToEvaluateOnNewDocument", "params": { "source": source } });
+            driver(&client, "goog/cdp/execute", command).await?;
+            client.goto(&format!("{}/desk#token={}", world.page, world.token)).await?;
+            until(&client, "the desk is shown", "document.querySelector('.desk-columns .empty, .ticket')").await?;
+            let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
+            let ticket = format!(
+                "[...document.querySelectorAll('.ticket.review footer a')].some(a => a.textContent.endsWith('#{id}'))"
+            );
+            until(&client, "the review is on the desk", &ticket).await
+        }
+        .await;
+        let _ = client.close().await;
+        shown.unwrap();
+    });
+}
+
+#[test]
 fn the_line_shows_every_station_and_counts_what_happened() {
     in_a_browser("/", async |world, client| {
         world
