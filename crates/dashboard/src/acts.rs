@@ -1,5 +1,7 @@
 //! What a browser with the token may change.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -262,6 +264,9 @@ pub async fn stop_simulation(State(page): State<Page>) -> Answer<Value> {
     done()
 }
 
+/// How long a clearing waits for what is on its way.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// The word that clears a class's data.
 #[derive(Deserialize)]
 pub struct Clear {
@@ -274,6 +279,15 @@ pub async fn clear(State(page): State<Page>, Json(Clear { confirm }): Json<Clear
         return Err(bad("Type CLEAR to remove every message and every order."));
     }
     page.simulation.stop();
+    // What is on its way gets a moment to arrive: a purge under a delivery in hand can leave its durable standing still
+    // (seen with nats-server 2.9) until the next request for a message.
+    let idle = async {
+        while page.bus.line_state().await.is_ok_and(|line| line.iter().any(|(_, durable)| durable.lag() > 0))
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let _ = tokio::time::timeout(MOMENT, idle).await;
     // The bus first: an event whose row is gone would be a dead letter.
     let jetstream = page.bus.jetstream();
     let trouble = |error: &dyn std::fmt::Display| Trouble(StatusCode::SERVICE_UNAVAILABLE, error.to_string());

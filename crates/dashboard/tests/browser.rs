@@ -150,11 +150,12 @@ where
     let mut result = test(world, client.clone()).await;
     if let Err(error) = &result {
         let text = client.execute("return document.body.innerText", vec![]).await;
-        let log = world.line.log(Service::Dashboard, 0);
-        let end: Vec<&str> = log.lines().rev().take(20).collect();
-        eprintln!(
-            "the end of the dashboard's log, newest first: {end:#?}\nthe page shows: {text:?}\n{error:#}"
-        );
+        for service in [Service::Notifier, Service::Registrar, Service::Dashboard] {
+            let log = world.line.log(service, 0);
+            let end: Vec<&str> = log.lines().rev().take(20).collect();
+            eprintln!("the end of {service}'s log, newest first: {end:#?}");
+        }
+        eprintln!("the page shows: {text:?}\n{error:#}");
     }
     let wrong = wrongs(&client).await;
     if result.is_ok() {
