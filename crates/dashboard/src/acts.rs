@@ -279,8 +279,7 @@ pub async fn clear(State(page): State<Page>, Json(Clear { confirm }): Json<Clear
         return Err(bad("Type CLEAR to remove every message and every order."));
     }
     page.simulation.stop();
-    // What is on its way gets a moment to arrive: a purge under a delivery in hand can leave its durable standing still
-    // (seen with nats-server 2.9) until the next request for a message.
+    // What is in a station's hands gets a moment to arrive: it would go on, and be a dead letter for want of its row.
     let idle = async {
         while page.bus.line_state().await.is_ok_and(|line| line.iter().any(|(_, durable)| durable.lag() > 0))
         {

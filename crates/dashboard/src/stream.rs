@@ -89,7 +89,8 @@ impl Live {
                     let state = self.state.borrow_and_update().clone();
                     return Some((Ok(Event::default().event("state").data(state)), self));
                 }
-                gathered = gather(&mut self.events) => match gathered {
+                // Only the wait for the first may be given up for a state: what is gathered would be lost with it.
+                first = self.events.recv() => match gather(first, &mut self.events).await {
                     Ok(passed) => passed.iter().filter_map(|event| event.summary.clone()).collect(),
                     Err(TooSlow) => {
                         self.ended = true;
@@ -115,9 +116,12 @@ impl Live {
 
 struct TooSlow;
 
-/// Waits for an event, then gathers what comes within a moment.
-async fn gather(events: &mut broadcast::Receiver<Arc<Passed>>) -> Result<Vec<Arc<Passed>>, TooSlow> {
-    let first = match events.recv().await {
+/// Gathers what comes within a moment of the first.
+async fn gather(
+    first: Result<Arc<Passed>, RecvError>,
+    events: &mut broadcast::Receiver<Arc<Passed>>,
+) -> Result<Vec<Arc<Passed>>, TooSlow> {
+    let first = match first {
         Ok(event) => event,
         Err(RecvError::Lagged(_)) => return Err(TooSlow),
         Err(RecvError::Closed) => std::future::pending().await,
@@ -192,7 +196,7 @@ pub async fn tap(
         };
         let gathered = tokio::select! {
             () = stopping.cancelled() => return None,
-            gathered = gather(&mut events) => gathered,
+            first = events.recv() => gather(first, &mut events).await,
         };
         let event = match gathered {
             Ok(batch) => {
@@ -216,4 +220,43 @@ pub async fn tap(
         Some((Ok(event), Some(Ok((pattern, events, stopping)))))
     });
     Sse::new(tapped).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::hub::Hub;
+
+    #[tokio::test]
+    async fn a_state_that_comes_while_events_gather_costs_none_of_them() {
+        let hub = Hub::new();
+        let (state, watched) = watch::channel(Arc::from("{}"));
+        let live = Live {
+            last: 0,
+            missed: Vec::new(),
+            events: hub.subscribe(),
+            state: watched,
+            ended: false,
+            stopping: tokio_util::sync::CancellationToken::new(),
+        };
+        hub.pass(Passed::new(7, "greenbite.received.message.1".into(), 0, Vec::new(), Bytes::new()));
+        let look = async {
+            let (_, live) = live.next().await.unwrap();
+            live.next().await.unwrap().1
+        };
+        let change = async {
+            tokio::time::sleep(BATCH / 3).await;
+            state.send_replace(Arc::from("{}"));
+            std::future::pending::<()>().await;
+        };
+        let within = tokio::time::timeout(Duration::from_secs(10), async {
+            tokio::select! {
+                live = look => live,
+                () = change => unreachable!("it waits for ever"),
+            }
+        });
+        assert_eq!(within.await.map(|live| live.last), Ok(7), "the event never reached the page");
+    }
 }

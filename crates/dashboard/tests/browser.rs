@@ -155,7 +155,7 @@ where
             let end: Vec<&str> = log.lines().rev().take(20).collect();
             eprintln!("the end of {service}'s log, newest first: {end:#?}");
         }
-        eprintln!("the page shows: {text:?}\n{error:#}");
+        eprintln!("{}\nthe page shows: {text:?}\n{error:#}", world.line.state().await);
     }
     let wrong = wrongs(&client).await;
     if result.is_ok() {

@@ -13,13 +13,12 @@ use futures::StreamExt;
 use crate::bus::Bus;
 use crate::delivery::Delivery;
 
-/// How long a request waits at the server: a durable that stands still after a purge (seen with nats-server 2.9) goes
-/// on with the next one.
-const EXPIRES: Duration = Duration::from_secs(20);
+/// How long a request waits at the server.
+const EXPIRES: Duration = Duration::from_secs(60);
 /// How often the server says that it still waits.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A request is taken for lost when nothing was heard for this long.
-const SILENCE: Duration = Duration::from_secs(12);
+const SILENCE: Duration = Duration::from_secs(35);
 /// Pause after the server refused a request.
 const REFUSED: Duration = Duration::from_millis(250);
 

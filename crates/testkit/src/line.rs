@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use contracts::Service;
+use async_nats::jetstream;
+use contracts::{Service, topology};
 use nix::sys::signal::Signal;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
@@ -440,7 +441,7 @@ impl Line {
     }
 
     /// Where things are, for the message of a test that failed.
-    async fn state(&self) -> String {
+    pub async fn state(&self) -> String {
         let rows = sqlx::query_as::<_, (i64, bool, Option<String>, i32)>(
             "SELECT id, published_at IS NOT NULL, outcome, generation FROM messages m WHERE outcome IS NULL \
              OR NOT EXISTS (SELECT FROM notifications n WHERE n.message_id = m.id AND n.state = 'sent') \
@@ -454,6 +455,10 @@ impl Line {
             }),
             Err(error) => format!("the database does not answer: {error}\n"),
         };
+        match self.durables().await {
+            Ok(durables) => text.push_str(&durables),
+            Err(error) => text.push_str(&format!("the bus does not answer: {error:#}\n")),
+        }
         for ((service, replica), station) in &mut *self.lock() {
             let (exit, end) = match &mut station.process {
                 Some(process) => (process.exit(), process.log_end()),
@@ -464,6 +469,27 @@ impl Line {
             text.extend(last.into_iter().rev().map(|line| format!("{line}\n")));
         }
         text
+    }
+
+    /// What the bus says of every durable.
+    async fn durables(&self) -> anyhow::Result<String> {
+        let stream =
+            jetstream::new(self.nats.client("provision").await?).get_stream(topology::STREAM).await?;
+        let mut text = format!("the stream: {:?}\n", stream.cached_info().state);
+        for durable in topology::CONSUMERS {
+            let info = stream.consumer_info(durable.durable).await?;
+            text.push_str(&format!(
+                "{}: delivered {:?}, acknowledged {:?}, pending {}, in work {}, redelivered {}, requests {}\n",
+                durable.durable,
+                info.delivered,
+                info.ack_floor,
+                info.num_pending,
+                info.num_ack_pending,
+                info.num_redelivered,
+                info.num_waiting
+            ));
+        }
+        Ok(text)
     }
 
     /// A binary with the settings by which it finds its servers, and nothing of our own environment's.
