@@ -148,14 +148,20 @@ async fn a_cache_that_hangs_costs_a_moment_and_mixes_nothing_up() {
     kitchen.memcached.suspend();
     let begun = Instant::now();
     assert!(matches!(cache.get("a").await, Err(CacheError::Away { .. })));
-    assert!(begun.elapsed() < Duration::from_millis(900));
-    let begun = Instant::now();
-    assert!(cache.get("a").await.is_err());
-    assert!(begun.elapsed() < Duration::from_millis(100), "it does not wait again at once");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let again = cache.get("a").await.unwrap_err().to_string();
+    assert!(again.contains("it did not a moment ago"), "it is not waited for again at once: {again}");
     kitchen.memcached.resume();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    for _ in 0..20 {
-        assert_eq!(cache.get("b").await.unwrap().as_deref(), Some(&b"of b"[..]));
+    let mut answers = 0;
+    while answers < 20 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is never asked again");
+        match cache.get("b").await {
+            Ok(found) => {
+                assert_eq!(found.as_deref(), Some(&b"of b"[..]));
+                answers += 1;
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
     }
 }
 
