@@ -29,13 +29,16 @@ pub struct Weights {
 #[derive(Debug, Clone)]
 enum Panels {
     Full(Vec<f32>),
-    /// A quarter of the memory, which is what a short text waits for: whole numbers, and for every 32 of the inputs
-    /// a row of 32 factors, one an output.
+    /// A quarter of the memory, which is what a short text waits for: whole numbers, and for every group of tiles a
+    /// row of 32 factors, one an output.
     Quantised {
         tiles: Vec<Tile>,
         scales: Vec<[f32; PANEL]>,
     },
 }
+
+/// Tiles, one below the other, that share their factors: a product applies a factor once for all 128 of its weights.
+const GROUP: usize = 4;
 
 /// The weights of 32 inputs and 32 outputs, a row for each input.
 type Tile = [[i8; PANEL]; PANEL];
@@ -90,12 +93,14 @@ impl Weights {
         Weights { panels: Panels::Full(panels), ..self }
     }
 
-    /// The same in 8 bits a weight: the nearest of 255 multiples of a factor that 32 weights of one output share.
+    /// The same in 8 bits a weight: the nearest of 255 multiples of a factor that 128 weights of one output share.
     pub fn quantised(self) -> Weights {
         let Panels::Full(panels) = &self.panels else { return self };
-        let (tiles, scales) =
-            panels.par_chunks_exact(PANEL * PANEL).map(|weights| quantise(rows(weights))).unzip();
-        Weights { panels: Panels::Quantised { tiles, scales }, ..self }
+        let groups = panels
+            .par_chunks_exact(PANEL * self.inputs)
+            .flat_map_iter(|panel| rows(panel).chunks(GROUP * PANEL).map(quantise));
+        let (tiles, scales): (Vec<Vec<Tile>>, Vec<_>) = groups.unzip();
+        Weights { panels: Panels::Quantised { tiles: tiles.concat(), scales }, ..self }
     }
 
     /// How many values a row of the input has.
@@ -135,8 +140,9 @@ impl Weights {
                 Source::Full(&panels[index * PANEL * self.inputs..][..PANEL * self.inputs])
             }
             Panels::Quantised { tiles, scales } => {
-                let here = index * self.inputs / PANEL..(index + 1) * self.inputs / PANEL;
-                let (tiles, scales) = (&tiles[here.clone()], &scales[here]);
+                let (many, groups) = (self.inputs / PANEL, (self.inputs / PANEL).div_ceil(GROUP));
+                let tiles = &tiles[index * many..][..many];
+                let scales = &scales[index * groups..][..groups];
                 if count <= MAX_BLOCK {
                     return Source::Quantised(tiles, scales);
                 }
@@ -148,13 +154,14 @@ impl Weights {
     }
 }
 
-/// 32 × 32 weights as whole numbers, and what one of each column is worth.
-fn quantise(weights: &[[f32; PANEL]]) -> (Tile, [f32; PANEL]) {
+/// The weights of a group as whole numbers, and what one of each column is worth.
+fn quantise(weights: &[[f32; PANEL]]) -> (Vec<Tile>, [f32; PANEL]) {
     let largest = |c: usize| weights.iter().map(|row| row[c].abs()).fold(0.0, f32::max);
     let scales: [f32; PANEL] = std::array::from_fn(|c| largest(c) / 127.0);
     // Where all are zero there is no factor, and 0 / 0 becomes 0 as well.
     let value = |r: usize, c: usize| (weights[r][c] / scales[c]).round() as i8;
-    (std::array::from_fn(|r| std::array::from_fn(|c| value(r, c))), scales)
+    let tile = |t: usize| std::array::from_fn(|r| std::array::from_fn(|c| value(t * PANEL + r, c)));
+    ((0..weights.len() / PANEL).map(tile).collect(), scales)
 }
 
 /// Makes numbers of all the quantised weights of a panel.
@@ -170,20 +177,14 @@ impl WithSimd for Unpack<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let out = rows_mut(self.out).as_chunks_mut::<PANEL>().0;
-        for ((out, tile), scales) in out.iter_mut().zip(self.tiles).zip(self.scales) {
+        for ((out, tiles), scales) in out.chunks_mut(GROUP).zip(self.tiles.chunks(GROUP)).zip(self.scales) {
             // A copy, which nothing that is written can change: else the compiler takes one number at a time.
             let scales = *scales;
-            for (out, values) in out.iter_mut().zip(tile) {
-                *out = unpack(values, &scales);
+            for (out, values) in out.as_flattened_mut().iter_mut().zip(tiles.as_flattened()) {
+                *out = std::array::from_fn(|c| f32::from(values[c]) * scales[c]);
             }
         }
     }
-}
-
-/// Makes numbers of a row of quantised weights.
-#[inline(always)]
-fn unpack(values: &[i8; PANEL], scales: &[f32; PANEL]) -> [f32; PANEL] {
-    std::array::from_fn(|c| f32::from(values[c]) * scales[c])
 }
 
 /// One panel of a product: every row, 32 columns.
@@ -334,10 +335,24 @@ impl<const ROWS: usize> Block<'_, ROWS> {
                     }
                 }
                 Source::Quantised(tiles, scales) => {
-                    for ((tile, scales), input) in tiles.iter().zip(scales).zip(panels) {
-                        let scales = *scales;
-                        for (k, values) in tile.iter().enumerate() {
-                            add_product(simd, input, k, &unpack(values, &scales), pass, &mut sums);
+                    for (tiles, scales) in tiles.chunks(GROUP).zip(scales) {
+                        let mut group = [[simd.splat_f32s(0.0); 2]; ROWS];
+                        for (tile, input) in tiles.iter().zip(&mut panels) {
+                            for (k, values) in tile.iter().enumerate() {
+                                add_product(
+                                    simd,
+                                    input,
+                                    k,
+                                    &std::array::from_fn(|c| f32::from(values[c])),
+                                    pass,
+                                    &mut group,
+                                );
+                            }
+                        }
+                        let scales = S::as_simd_f32s(scales).0;
+                        for (sums, group) in sums.iter_mut().zip(group) {
+                            sums[0] = simd.mul_add_e_f32s(group[0], scales[pass], sums[0]);
+                            sums[1] = simd.mul_add_e_f32s(group[1], scales[pass + 1], sums[1]);
                         }
                     }
                 }
@@ -398,8 +413,12 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_textbook_and_nearly_so_with_quantised_weights() {
-        let (inputs, outputs) = (96, 64);
+        // A whole group of tiles, and one that is smaller in size and in its values.
+        let (inputs, outputs) = (160, 64);
         let mut matrix = numbers(inputs * outputs);
+        for row in matrix.chunks_exact_mut(inputs) {
+            row[128..].iter_mut().for_each(|weight| *weight /= 8.0);
+        }
         // An output without weights.
         matrix[..inputs].fill(0.0);
         let exact = Weights::pack(&matrix, inputs, None);
@@ -413,7 +432,7 @@ mod tests {
                 })
                 .collect();
             let wanted = panels(&wanted, outputs);
-            for (weights, most) in [(&exact, 1e-5), (&quantised, 0.05)] {
+            for (weights, most) in [(&exact, 1e-5), (&quantised, 0.06)] {
                 let product = weights.apply(&panels(&input, inputs), count, (0, outputs), Finish::Plain);
                 for (i, (got, wanted)) in product.iter().zip(&wanted).enumerate() {
                     assert!((got - wanted).abs() < most, "{count} rows, value {i}: {got}, not {wanted}");
