@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use crate::watchdog;
@@ -59,7 +60,13 @@ impl Process {
     pub fn signal(&mut self, signal: Signal) {
         if self.exit().is_none() {
             // It may end in between; as its parent we know that the id is still its own.
-            let _ = kill(Pid::from_raw(self.id().cast_signed()), signal);
+            let id = Pid::from_raw(self.id().cast_signed());
+            let sent = kill(id, signal);
+            if signal == Signal::SIGSTOP && sent.is_ok() {
+                // Its threads go on for a moment; the kernel says when the last one stands still.
+                let still = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+                let _ = waitid(Id::Pid(id), still);
+            }
         }
     }
 
