@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
-use crate::key::{self, Key, KeyMap};
+use crate::key::{self, Key, KeyMap, Table};
 use crate::token::{Kind, Token, tokens};
 
 /// A set of word classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Classes(pub u64);
 
 macro_rules! classes {
@@ -165,7 +165,7 @@ impl Classes {
 }
 
 /// What is known about a phrase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its classes.
     pub classes: Classes,
@@ -173,15 +173,29 @@ pub struct Entry {
     pub number: u32,
 }
 
+impl Entry {
+    fn is_any(self) -> bool {
+        self.classes != Classes::NONE
+    }
+}
+
+/// What is known about a phrase, and whether longer ones begin with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Known {
+    /// Without classes where it is only the beginning of others.
+    entry: Entry,
+    goes_on: bool,
+}
+
 /// The words of one language.
 #[derive(Debug, Clone)]
 pub struct Words {
     /// ISO 639-1.
     pub language: String,
-    /// Where in `entries` what is known of a phrase stands: many thousands of phrases share a few hundred entries.
-    phrases: KeyMap<u32>,
-    entries: Vec<Entry>,
-    prefixes: KeyMap<()>,
+    /// Those of the file, which all that have the language share.
+    phrases: Arc<Table<Known>>,
+    /// Those that came later.
+    added: KeyMap<Known>,
     /// The single words, for the correction of spelling.
     pub singles: Vec<String>,
     /// Other ways to write a word: folded word to folded words.
@@ -274,19 +288,14 @@ impl Words {
         }
         let mut words = Words {
             language: file.language,
-            phrases: KeyMap::default(),
-            entries: Vec::new(),
-            prefixes: KeyMap::default(),
+            phrases: Arc::default(),
+            added: KeyMap::default(),
             singles: Vec::new(),
             same: Vec::new(),
         };
-        // A map that grows holds the old one beside the new one.
-        words.phrases.reserve(file.classes.values().flatten().map(|pattern| expansions(pattern)).sum());
         for (name, class) in NAMES {
             for pattern in file.classes.get(*name).into_iter().flatten() {
-                for phrase in expand(pattern) {
-                    words.add(&phrase, *class, 0);
-                }
+                expand(pattern, &mut |phrase| words.add(phrase, *class, 0));
             }
         }
         for (phrase, number) in &file.numbers {
@@ -296,6 +305,7 @@ impl Words {
             let fold = |text: &str| tokens(text).into_iter().map(|t| t.stem).collect::<Vec<_>>();
             words.same.push((fold(one).concat(), fold(other)));
         }
+        words.phrases = Arc::new(Table::new(std::mem::take(&mut words.added)));
         Ok(words)
     }
 
@@ -307,27 +317,26 @@ impl Words {
         let mut key = key::EMPTY;
         for token in head {
             key = step(key, token);
-            self.prefixes.insert(key, ());
+            self.learn(key).goes_on = true;
         }
         if head.is_empty() && last.text.len() > 3 {
             self.singles.push(last.text.clone());
         }
         let key = step(key, last);
-        let mut entry = self.entry(key).unwrap_or_default();
+        let entry = &mut self.learn(key).entry;
         entry.classes = entry.classes.or(class);
         if class == Classes::NUMBER {
             entry.number = number;
         }
-        // Those of one class come one after the other, so what is looked for mostly stands at the end.
-        let place = self.entries.iter().rposition(|known| *known == entry).unwrap_or_else(|| {
-            self.entries.push(entry);
-            self.entries.len() - 1
-        });
-        self.phrases.insert(key, u32::try_from(place).unwrap_or(u32::MAX));
     }
 
-    fn entry(&self, key: Key) -> Option<Entry> {
-        self.phrases.get(&key).and_then(|place| self.entries.get(*place as usize)).copied()
+    /// What is known so far, to be added to.
+    fn learn(&mut self, key: Key) -> &mut Known {
+        self.added.entry(key).or_insert_with(|| self.phrases.get(key).unwrap_or_default())
+    }
+
+    fn known(&self, key: Key) -> Known {
+        self.added.get(&key).copied().or_else(|| self.phrases.get(key)).unwrap_or_default()
     }
 
     /// The phrases that begin at `at`: their lengths and entries, shortest first.
@@ -346,15 +355,16 @@ impl Words {
                     return None;
                 }
                 key = step(key, token);
-                alive = self.prefixes.contains_key(&key);
-                Some(self.entry(key).map(|entry| (i + 1, entry)))
+                let known = self.known(key);
+                alive = known.goes_on;
+                Some(known.entry.is_any().then_some((i + 1, known.entry)))
             })
             .flatten()
     }
 
     /// What is known about a single word.
     pub fn word(&self, text: &str) -> Option<Entry> {
-        self.entry(key::extend(key::extend(key::EMPTY, text), " "))
+        Some(self.known(key::extend(key::extend(key::EMPTY, text), " ")).entry).filter(|entry| entry.is_any())
     }
 }
 
@@ -362,28 +372,28 @@ fn step(key: Key, token: &Token) -> Key {
     key::extend(key::extend(key, &token.text), " ")
 }
 
-/// `(a|b) c` to `a c`, `b c`.
-fn expand(pattern: &str) -> Vec<String> {
-    let Some(open) = pattern.find('(') else { return vec![pattern.to_owned()] };
-    let Some(close) = pattern[open..].find(')').map(|at| open + at) else { return vec![pattern.to_owned()] };
-    let tails = expand(&pattern[close + 1..]);
-    let mut out = Vec::new();
-    for choice in pattern[open + 1..close].split('|') {
-        for tail in &tails {
-            out.push(format!("{}{choice}{tail}", &pattern[..open]));
+/// `(a|b) c` to `a c`, `b c`: one after the other, since some patterns stand for many thousands.
+fn expand(pattern: &str, each: &mut impl FnMut(&str)) {
+    fn go(done: &mut String, pattern: &str, each: &mut dyn FnMut(&str)) {
+        let before = done.len();
+        let choices = pattern.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?)));
+        match choices {
+            Some((head, (choices, tail))) => {
+                for choice in choices.split('|') {
+                    done.push_str(head);
+                    done.push_str(choice);
+                    go(done, tail, each);
+                    done.truncate(before);
+                }
+            }
+            None => {
+                done.push_str(pattern);
+                each(done);
+                done.truncate(before);
+            }
         }
     }
-    out
-}
-
-/// How many phrases a pattern stands for.
-fn expansions(pattern: &str) -> usize {
-    pattern
-        .split('(')
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-        .map(|choices| choices.split('|').count())
-        .product()
+    go(&mut String::new(), pattern, each);
 }
 
 /// The languages that GreenBite knows, English first.
@@ -407,7 +417,6 @@ mod tests {
 
     #[test]
     fn every_language_can_be_read() {
-        assert_eq!(expansions("(a|b|) c (d|e)"), expand("(a|b|) c (d|e)").len());
         for (file, language) in [
             (include_str!("../words/en.toml"), "en"),
             (include_str!("../words/es.toml"), "es"),
@@ -421,8 +430,14 @@ mod tests {
 
     #[test]
     fn patterns_stand_for_all_their_phrases() {
-        assert_eq!(expand("(i|we) want"), ["i want", "we want"]);
-        assert_eq!(expand("no (a|) b"), ["no a b", "no  b"]);
+        let phrases = |pattern| {
+            let mut phrases = Vec::new();
+            expand(pattern, &mut |phrase| phrases.push(phrase.to_owned()));
+            phrases
+        };
+        assert_eq!(phrases("(i|we) want"), ["i want", "we want"]);
+        assert_eq!(phrases("no (a|) b"), ["no a b", "no  b"]);
+        assert_eq!(phrases("(a|b) (c|d"), ["a (c|d", "b (c|d"]);
     }
 
     #[test]
@@ -435,5 +450,19 @@ mod tests {
             "{found:?}"
         );
         assert!(english.starting_at(&text, 0).any(|(n, e)| n == 2 && e.classes.has(Classes::REQUEST)));
+    }
+
+    #[test]
+    fn what_is_added_stands_beside_what_the_file_says() {
+        let mut words = Words::clone(&languages()[0]);
+        words.add("dozen zorbs", Classes::GENERIC, 0);
+        words.add("dozen", Classes::SIZE, 0);
+        let text = tokens("dozen zorbs");
+        let found: Vec<_> = words.starting_at(&text, 0).collect();
+        assert!(matches!(found[..], [(1, _), (2, _)]), "{found:?}");
+        assert_eq!(found[0].1.number, 12, "the file's number is lost");
+        assert!(found[0].1.classes.has(Classes::NUMBER) && found[0].1.classes.has(Classes::SIZE));
+        assert!(found[1].1.classes.has(Classes::GENERIC));
+        assert_eq!(languages()[0].starting_at(&text, 0).count(), 1, "it was added for all");
     }
 }
