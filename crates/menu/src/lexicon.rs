@@ -219,6 +219,7 @@ impl Lexicon {
     /// `negation` and `qualifier` options extend the words of every language.
     fn add_language_options(&mut self) {
         let menu = Arc::clone(&self.menu);
+        let mut phrases = Vec::new();
         for option in &menu.options {
             let class = match option.kind.as_str() {
                 "negation" => Classes::REMOVE,
@@ -237,10 +238,12 @@ impl Lexicon {
                     continue;
                 }
             };
-            for phrase in std::iter::once(&option.name).chain(&option.aliases) {
-                for words in &mut self.languages {
-                    Arc::make_mut(words).add(phrase, class, 0);
-                }
+            let written = std::iter::once(&option.name).chain(&option.aliases);
+            phrases.extend(written.map(|phrase| (phrase.as_str(), class)));
+        }
+        if !phrases.is_empty() {
+            for words in &mut self.languages {
+                *words = Arc::new(words.with(&phrases));
             }
         }
     }
@@ -559,7 +562,7 @@ impl Lexicon {
         for words in &self.languages {
             let mut index: KeyMap<Vec<u32>> = KeyMap::default();
             for (number, word) in (0_u32..).zip(&words.singles) {
-                if word.len() >= 5 {
+                if word.len() >= 5 && words.word(word).is_some_and(|entry| entry.classes.has(STRUCTURE)) {
                     for k in deletions(word, 1) {
                         index.entry(k).or_default().push(number);
                     }
@@ -706,7 +709,6 @@ impl Lexicon {
                     && (!same_length || is_swap(word, &token.text))
                     && word.as_bytes().first() == token.text.as_bytes().first()
                     && let Some(entry) = words.word(word)
-                    && entry.classes.has(STRUCTURE)
                 {
                     return Some(entry);
                 }

@@ -1,6 +1,7 @@
 //! Words, numbers and spelling: text as people type it, made comparable.
 
 pub mod key;
+mod patterns;
 pub mod spelling;
 pub mod token;
 pub mod words;

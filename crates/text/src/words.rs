@@ -1,11 +1,12 @@
 //! The words of the languages: which class of word a phrase belongs to. One file a language, nothing of a menu in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
-use crate::key::{self, Key, KeyMap, Table};
+use crate::key::{self, Key};
+use crate::patterns::{Pattern, Patterns, State};
 use crate::token::{Kind, Token, tokens};
 
 /// A set of word classes.
@@ -177,14 +178,12 @@ impl Entry {
     fn is_any(self) -> bool {
         self.classes != Classes::NONE
     }
-}
 
-/// What is known about a phrase, and whether longer ones begin with it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Known {
-    /// Without classes where it is only the beginning of others.
-    entry: Entry,
-    goes_on: bool,
+    /// What both say; the number is the later one's, if it has one.
+    pub(crate) fn and(self, later: Entry) -> Entry {
+        let number = if later.classes.has(Classes::NUMBER) { later.number } else { self.number };
+        Entry { classes: self.classes.or(later.classes), number }
+    }
 }
 
 /// The words of one language.
@@ -192,11 +191,9 @@ struct Known {
 pub struct Words {
     /// ISO 639-1.
     pub language: String,
-    /// Those of the file, which all that have the language share.
-    phrases: Arc<Table<Known>>,
-    /// Those that came later.
-    added: KeyMap<Known>,
-    /// The single words, for the correction of spelling.
+    /// Those of the file, which all that have the language share, and those that came later.
+    phrases: [Arc<Patterns>; 2],
+    /// The single words of more than three letters, each once, for the correction of spelling.
     pub singles: Vec<String>,
     /// Other ways to write a word: folded word to folded words.
     pub same: Vec<(String, Vec<String>)>,
@@ -286,57 +283,46 @@ impl Words {
                 "there is no class of words \"{unknown}\""
             ))));
         }
+        let mut patterns = Vec::new();
+        for (name, class) in NAMES {
+            let entry = Entry { classes: *class, number: 0 };
+            patterns
+                .extend(file.classes.get(*name).into_iter().flatten().map(|text| Pattern::new(text, entry)));
+        }
+        let number = |(phrase, number): (&String, &u32)| {
+            Pattern::literal(phrase, Entry { classes: Classes::NUMBER, number: *number })
+        };
+        patterns.extend(file.numbers.iter().map(number));
+        let fold = |text: &str| tokens(text).into_iter().map(|t| t.stem).collect::<Vec<_>>();
         let mut words = Words {
             language: file.language,
-            phrases: Arc::default(),
-            added: KeyMap::default(),
+            phrases: [Arc::new(Patterns::new(&patterns)), Arc::default()],
             singles: Vec::new(),
-            same: Vec::new(),
+            same: file.same.iter().map(|(one, other)| (fold(one).concat(), fold(other))).collect(),
         };
-        for (name, class) in NAMES {
-            for pattern in file.classes.get(*name).into_iter().flatten() {
-                expand(pattern, &mut |phrase| words.add(phrase, *class, 0));
-            }
-        }
-        for (phrase, number) in &file.numbers {
-            words.add(phrase, Classes::NUMBER, *number);
-        }
-        for (one, other) in &file.same {
-            let fold = |text: &str| tokens(text).into_iter().map(|t| t.stem).collect::<Vec<_>>();
-            words.same.push((fold(one).concat(), fold(other)));
-        }
-        words.phrases = Arc::new(Table::new(std::mem::take(&mut words.added)));
+        words.learn_singles(&patterns);
         Ok(words)
     }
 
-    /// Adds a phrase to a class.
-    pub fn add(&mut self, phrase: &str, class: Classes, number: u32) {
-        let tokens: Vec<Token> =
-            tokens(phrase).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_))).collect();
-        let Some((last, head)) = tokens.split_last() else { return };
-        let mut key = key::EMPTY;
-        for token in head {
-            key = step(key, token);
-            self.learn(key).goes_on = true;
-        }
-        if head.is_empty() && last.text.len() > 3 {
-            self.singles.push(last.text.clone());
-        }
-        let key = step(key, last);
-        let entry = &mut self.learn(key).entry;
-        entry.classes = entry.classes.or(class);
-        if class == Classes::NUMBER {
-            entry.number = number;
-        }
+    /// The words of the file with more phrases, each with its classes.
+    pub fn with(&self, phrases: &[(&str, Classes)]) -> Words {
+        let pattern = |(phrase, classes): &(&str, Classes)| {
+            Pattern::literal(phrase, Entry { classes: *classes, number: 0 })
+        };
+        let patterns: Vec<Pattern> = phrases.iter().map(pattern).collect();
+        let mut words = self.clone();
+        words.phrases[1] = Arc::new(Patterns::new(&patterns));
+        words.learn_singles(&patterns);
+        words
     }
 
-    /// What is known so far, to be added to.
-    fn learn(&mut self, key: Key) -> &mut Known {
-        self.added.entry(key).or_insert_with(|| self.phrases.get(key).unwrap_or_default())
-    }
-
-    fn known(&self, key: Key) -> Known {
-        self.added.get(&key).copied().or_else(|| self.phrases.get(key)).unwrap_or_default()
+    fn learn_singles(&mut self, patterns: &[Pattern]) {
+        let mut known: HashSet<String> = self.singles.iter().cloned().collect();
+        for word in patterns.iter().flat_map(Pattern::singles).filter(|word| word.len() > 3) {
+            if known.insert(word.to_owned()) {
+                self.singles.push(word.to_owned());
+            }
+        }
     }
 
     /// The phrases that begin at `at`: their lengths and entries, shortest first.
@@ -345,69 +331,62 @@ impl Words {
         tokens: &'t [Token],
         at: usize,
     ) -> impl Iterator<Item = (usize, Entry)> + 't {
-        let mut key = key::EMPTY;
-        let mut alive = true;
+        let mut read = Read::new(self);
         tokens[at..]
             .iter()
             .enumerate()
             .map_while(move |(i, token)| {
-                if !alive || !matches!(token.kind, Kind::Word | Kind::Number(_)) {
-                    return None;
-                }
-                key = step(key, token);
-                let known = self.known(key);
-                alive = known.goes_on;
-                Some(known.entry.is_any().then_some((i + 1, known.entry)))
+                let entry =
+                    matches!(token.kind, Kind::Word | Kind::Number(_)).then(|| read.next(token.key))??;
+                Some(entry.is_any().then_some((i + 1, entry)))
             })
             .flatten()
     }
 
     /// What is known about a single word.
     pub fn word(&self, text: &str) -> Option<Entry> {
-        Some(self.known(key::extend(key::extend(key::EMPTY, text), " ")).entry).filter(|entry| entry.is_any())
+        Read::new(self).next(key::of(text)).filter(|entry| entry.is_any())
     }
 }
 
-fn step(key: Key, token: &Token) -> Key {
-    key::extend(key::extend(key, &token.text), " ")
+/// A phrase that is being read.
+struct Read<'w> {
+    words: &'w Words,
+    states: [Option<State>; 2],
 }
 
-/// `(a|b) c` to `a c`, `b c`: one after the other, since some patterns stand for many thousands.
-fn expand(pattern: &str, each: &mut impl FnMut(&str)) {
-    fn go(done: &mut String, pattern: &str, each: &mut dyn FnMut(&str)) {
-        let before = done.len();
-        let choices = pattern.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?)));
-        match choices {
-            Some((head, (choices, tail))) => {
-                for choice in choices.split('|') {
-                    done.push_str(head);
-                    done.push_str(choice);
-                    go(done, tail, each);
-                    done.truncate(before);
-                }
-            }
-            None => {
-                done.push_str(pattern);
-                each(done);
-                done.truncate(before);
+impl<'w> Read<'w> {
+    fn new(words: &'w Words) -> Read<'w> {
+        Read { words, states: [Some(Patterns::START); 2] }
+    }
+
+    /// What the phrase with one more word means; `None` where none begins like this.
+    fn next(&mut self, word: Key) -> Option<Entry> {
+        let mut entry: Option<Entry> = None;
+        for (state, patterns) in self.states.iter_mut().zip(&self.words.phrases) {
+            *state = state.and_then(|state| patterns.next(state, word));
+            if let Some(state) = *state {
+                entry = Some(entry.unwrap_or_default().and(patterns.entry(state)));
             }
         }
+        entry
     }
-    go(&mut String::new(), pattern, each);
 }
+
+/// Languages, English first.
+const FILES: [&str; 4] = [
+    include_str!("../words/en.toml"),
+    include_str!("../words/es.toml"),
+    include_str!("../words/fr.toml"),
+    include_str!("../words/de.toml"),
+];
 
 /// The languages that GreenBite knows, English first.
 pub fn languages() -> &'static [Arc<Words>] {
     static LANGUAGES: OnceLock<Vec<Arc<Words>>> = OnceLock::new();
     LANGUAGES.get_or_init(|| {
-        let files = [
-            include_str!("../words/en.toml"),
-            include_str!("../words/es.toml"),
-            include_str!("../words/fr.toml"),
-            include_str!("../words/de.toml"),
-        ];
         // A test reads every file; one that can't be read would leave its language out, never stop the line.
-        files.iter().filter_map(|file| Words::parse(file).ok()).map(Arc::new).collect()
+        FILES.iter().filter_map(|file| Words::parse(file).ok()).map(Arc::new).collect()
     })
 }
 
@@ -417,27 +396,10 @@ mod tests {
 
     #[test]
     fn every_language_can_be_read() {
-        for (file, language) in [
-            (include_str!("../words/en.toml"), "en"),
-            (include_str!("../words/es.toml"), "es"),
-            (include_str!("../words/fr.toml"), "fr"),
-            (include_str!("../words/de.toml"), "de"),
-        ] {
+        for (file, language) in FILES.into_iter().zip(["en", "es", "fr", "de"]) {
             let words = Words::parse(file).unwrap_or_else(|error| panic!("{language}: {error}"));
             assert_eq!(words.language, language);
         }
-    }
-
-    #[test]
-    fn patterns_stand_for_all_their_phrases() {
-        let phrases = |pattern| {
-            let mut phrases = Vec::new();
-            expand(pattern, &mut |phrase| phrases.push(phrase.to_owned()));
-            phrases
-        };
-        assert_eq!(phrases("(i|we) want"), ["i want", "we want"]);
-        assert_eq!(phrases("no (a|) b"), ["no a b", "no  b"]);
-        assert_eq!(phrases("(a|b) (c|d"), ["a (c|d", "b (c|d"]);
     }
 
     #[test]
@@ -452,11 +414,42 @@ mod tests {
         assert!(english.starting_at(&text, 0).any(|(n, e)| n == 2 && e.classes.has(Classes::REQUEST)));
     }
 
+    /// `(a|b) c` to `a c`, `b c`.
+    fn expand(pattern: &str) -> Vec<String> {
+        let Some((head, (choices, tail))) =
+            pattern.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?)))
+        else {
+            return vec![pattern.to_owned()];
+        };
+        let tails = expand(tail);
+        choices.split('|').flat_map(|c| tails.iter().map(move |tail| format!("{head}{c}{tail}"))).collect()
+    }
+
+    #[test]
+    fn every_phrase_that_a_pattern_stands_for_is_found() {
+        for text in FILES {
+            let words = Words::parse(text).unwrap();
+            let file: File = toml::from_str(text).unwrap();
+            let mut phrases = 0;
+            for (name, class) in NAMES {
+                for phrase in file.classes.get(*name).into_iter().flatten().flat_map(|p| expand(p)) {
+                    let mut written = tokens(&phrase);
+                    written.retain(|t| matches!(t.kind, Kind::Word | Kind::Number(_)));
+                    let found = words.starting_at(&written, 0).find(|(length, _)| *length == written.len());
+                    assert!(
+                        written.is_empty() || found.is_some_and(|(_, entry)| entry.classes.has(*class)),
+                        "\"{phrase}\" is not known as {name}"
+                    );
+                    phrases += 1;
+                }
+            }
+            assert!(phrases > 500, "{phrases}");
+        }
+    }
+
     #[test]
     fn what_is_added_stands_beside_what_the_file_says() {
-        let mut words = Words::clone(&languages()[0]);
-        words.add("dozen zorbs", Classes::GENERIC, 0);
-        words.add("dozen", Classes::SIZE, 0);
+        let words = languages()[0].with(&[("dozen zorbs", Classes::GENERIC), ("dozen", Classes::SIZE)]);
         let text = tokens("dozen zorbs");
         let found: Vec<_> = words.starting_at(&text, 0).collect();
         assert!(matches!(found[..], [(1, _), (2, _)]), "{found:?}");
