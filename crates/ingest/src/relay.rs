@@ -136,7 +136,6 @@ impl Relay {
         if batch.messages().is_empty() {
             return Ok(Pass::Done);
         }
-        // Only now: to say how much waits, the bus looks through all that it holds.
         let room = self.look_for_room(&bus).await?;
         let messages =
             &batch.messages()[..batch.messages().len().min(usize::try_from(room).unwrap_or(usize::MAX))];
@@ -185,10 +184,17 @@ impl Relay {
     async fn look_for_room(&mut self, bus: &Bus) -> Result<u64, Trouble> {
         let fresh = self.looked.is_some_and(|at| at.elapsed() < ROOM_HOLDS);
         if !fresh || self.allowance == 0 {
-            let (stream, line) = futures::try_join!(bus.stream_state(STREAM), bus.line_state())?;
-            let on_the_line = line.iter().map(|(_, durable)| durable.lag()).sum();
+            let stream = bus.stream_state(STREAM).await?;
+            // No more can wait than what is there. To count what does wait the bus looks through all that it holds,
+            // so it is asked only where that makes a difference.
+            let mut room_now = room(&stream, stream.messages, self.watermark_percent);
+            if !matches!(room_now, Room::For(count) if count >= u64::from(self.batch)) {
+                let line = bus.line_state().await?;
+                let on_the_line = line.iter().map(|(_, durable)| durable.lag()).sum();
+                room_now = room(&stream, on_the_line, self.watermark_percent);
+            }
             self.looked = Some(Instant::now());
-            self.allowance = match room(&stream, on_the_line, self.watermark_percent) {
+            self.allowance = match room_now {
                 Room::For(count) => count,
                 Room::Full(reason) => {
                     self.allowance = 0;
