@@ -149,13 +149,14 @@ fn decision(delivery: &Delivery, again: bool) -> Decision {
 }
 
 macro_rules! stages {
-    ($($stage:ident of $category:ident: $spec:ident;)+) => {$(
+    ($($stage:ident of $category:ident: $spec:ident, $lanes:literal lanes a core;)+) => {$(
         #[doc = concat!("Announces what was registered as ", stringify!($category), ".")]
         pub struct $stage(pub Arc<Announcer>);
 
         impl Stage for $stage {
             const SPEC: &'static ConsumerSpec = &$spec;
             type In = Registered;
+            const LANES_PER_CORE: usize = $lanes;
 
             async fn handle(&self, event: Registered, _: &Context) -> Result<Outcome, StageError> {
                 self.0.announce(Category::$category, Self::SPEC, event).await
@@ -164,9 +165,10 @@ macro_rules! stages {
     )+};
 }
 
+// Each waits for a commit, for Discord, and for another commit.
 stages! {
-    Orders of Order: NOTIFIER_ORDER;
-    Reviews of Review: NOTIFIER_REVIEW;
-    Enquiries of Enquiry: NOTIFIER_ENQUIRY;
-    Misc of Misc: NOTIFIER_MISC;
+    Orders of Order: NOTIFIER_ORDER, 24 lanes a core;
+    Reviews of Review: NOTIFIER_REVIEW, 8 lanes a core;
+    Enquiries of Enquiry: NOTIFIER_ENQUIRY, 8 lanes a core;
+    Misc of Misc: NOTIFIER_MISC, 8 lanes a core;
 }

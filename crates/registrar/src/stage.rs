@@ -183,6 +183,8 @@ pub struct AcceptedOrders(pub Arc<Registrar>);
 impl Stage for AcceptedOrders {
     const SPEC: &'static ConsumerSpec = &REGISTRAR_ORDER;
     type In = Validated;
+    // Each waits for a commit that is shared by all who wait.
+    const LANES_PER_CORE: usize = 16;
 
     async fn handle(&self, event: Validated, _: &Context) -> Result<Outcome, StageError> {
         let order = register::order(&event).map_err(|flaw| StageError::permanent(Code::Malformed, flaw))?;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::Bus;
 use crate::control::Pause;
 use crate::error::StartError;
+use crate::lanes::Reads;
 use crate::outage::{Dependency, Gate, Outage};
 use crate::settings::{Settings, Validate};
 use crate::stage::{Context, Outcome, Stage, StageError};
@@ -166,6 +167,7 @@ impl Handle {
 /// A stage whose event type is forgotten, so that there is one lane for all.
 pub(crate) trait AnyStage: Send + Sync {
     fn spec(&self) -> &'static ConsumerSpec;
+    fn reads(&self) -> Reads;
     fn version(&self) -> u32;
     fn decode(self: Arc<Self>, payload: &[u8]) -> Result<Decoded, serde_json::Error>;
 }
@@ -180,6 +182,10 @@ pub(crate) struct Decoded {
 impl<S: Stage> AnyStage for S {
     fn spec(&self) -> &'static ConsumerSpec {
         S::SPEC
+    }
+
+    fn reads(&self) -> Reads {
+        Reads { spec: S::SPEC, per_core: S::LANES_PER_CORE }
     }
 
     fn version(&self) -> u32 {

@@ -8,8 +8,6 @@ use crate::settings::{LaneCount, Lanes};
 pub(crate) const LEAST: usize = 2;
 /// More never helps on one machine.
 pub(crate) const MOST: usize = 100;
-/// Lanes wait for servers most of the time, so a core carries several.
-const PER_CORE: usize = 8;
 /// Files that the process needs for itself.
 const RESERVED_FILES: u64 = 64;
 /// A handler may hold a database connection, a cache connection and an HTTP connection at once.
@@ -39,9 +37,10 @@ impl Machine {
         Machine { cores, open_files, load }
     }
 
-    /// Lanes of one durable: several a core, fewer on a machine that is busy already.
-    fn lanes(self) -> usize {
-        let wanted = self.cores * PER_CORE;
+    /// Lanes of one durable: several a core, since they wait for servers most of the time; fewer on a machine that
+    /// is busy already.
+    fn lanes(self, per_core: usize) -> usize {
+        let wanted = self.cores * per_core;
         let busy = self.load / self.cores.max(1) as f64;
         let wanted = if busy > 1.0 { (wanted as f64 / busy).ceil() as usize } else { wanted };
         let by_files = self.open_files.saturating_sub(RESERVED_FILES) / FILES_PER_LANE;
@@ -49,24 +48,37 @@ impl Machine {
     }
 }
 
+/// What is to be read from a durable.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads {
+    /// The durable.
+    pub spec: &'static ConsumerSpec,
+    /// [`crate::Stage::LANES_PER_CORE`].
+    pub per_core: usize,
+}
+
 /// How many lanes each of these durables of one service gets.
 ///
-/// A service's number is shared by its durables; by itself a durable gets what a core or two
-/// can carry, since seldom all are busy, and the service not more than 100.
-pub fn divide(settings: &Lanes, machine: Machine, specs: &[&ConsumerSpec]) -> Vec<usize> {
-    let Some(first) = specs.first() else { return Vec::new() };
-    let total = match settings.of_service(first.service) {
+/// A service's number is shared by its durables, by what each would have alone; where no setting states it, it is
+/// the sum of that, and not more than 100.
+pub fn divide(settings: &Lanes, machine: Machine, reads: &[Reads]) -> Vec<usize> {
+    let Some(first) = reads.first() else { return Vec::new() };
+    let alone: Vec<usize> = reads.iter().map(|read| machine.lanes(read.per_core)).collect();
+    let sum: usize = alone.iter().sum();
+    let total = match settings.of_service(first.spec.service) {
         LaneCount::Fixed(count) => count,
-        LaneCount::Auto => (machine.lanes() * specs.len()).min(MOST),
+        LaneCount::Auto => sum.min(MOST),
     };
-    let (share, rest) = (total / specs.len(), total % specs.len());
-    specs
+    let mut shares: Vec<usize> = alone.iter().map(|alone| total * alone / sum).collect();
+    shares[0] += total - shares.iter().sum::<usize>();
+    reads
         .iter()
-        .enumerate()
-        .map(|(n, spec)| match settings.of_durable(spec) {
+        .zip(alone)
+        .zip(shares)
+        .map(|((read, alone), share)| match settings.of_durable(read.spec) {
             Some(LaneCount::Fixed(count)) => count,
-            Some(LaneCount::Auto) => machine.lanes(),
-            None => share + usize::from(n < rest),
+            Some(LaneCount::Auto) => alone,
+            None => share,
         })
         .map(|count| count.max(LEAST))
         .collect()
@@ -80,20 +92,23 @@ mod tests {
 
     const QUIET: Machine = Machine { cores: 2, open_files: 1_024, load: 0.1 };
 
-    fn registrar() -> Vec<&'static ConsumerSpec> {
-        Service::Registrar.consumers().collect()
+    const ONE: [Reads; 1] = [Reads { spec: &CLASSIFIER, per_core: 8 }];
+
+    fn registrar() -> Vec<Reads> {
+        let per_core = |spec| if spec == &REGISTRAR_ORDER { 16 } else { 8 };
+        Service::Registrar.consumers().map(|spec| Reads { spec, per_core: per_core(spec) }).collect()
     }
 
     #[test]
     fn more_cores_mean_more_lanes_but_never_more_than_a_hundred() {
-        let lanes = |cores| divide(&Lanes::default(), Machine { cores, ..QUIET }, &[&CLASSIFIER])[0];
+        let lanes = |cores| divide(&Lanes::default(), Machine { cores, ..QUIET }, &ONE)[0];
         assert!(lanes(1) < lanes(2) && lanes(2) < lanes(4));
         assert_eq!(lanes(1_000), 100);
     }
 
     #[test]
     fn a_busy_machine_and_a_low_open_file_limit_mean_fewer_lanes_but_never_fewer_than_two() {
-        let lanes = |machine| divide(&Lanes::default(), machine, &[&CLASSIFIER])[0];
+        let lanes = |machine| divide(&Lanes::default(), machine, &ONE)[0];
         assert!(lanes(Machine { load: 8.0, ..QUIET }) < lanes(QUIET));
         assert!(lanes(Machine { open_files: 80, ..QUIET }) < lanes(QUIET));
         assert_eq!(lanes(Machine { load: 1e9, ..QUIET }), 2);
@@ -110,14 +125,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_that_waits_longer_gets_more_lanes() {
+        assert_eq!(divide(&Lanes::default(), QUIET, &registrar()), [30, 14, 14, 14, 14, 14]);
+    }
+
+    #[test]
     fn a_setting_for_the_service_is_shared_and_one_for_the_durable_wins() {
         let mut settings = Lanes::default();
         settings.each.insert("registrar".into(), LaneCount::Fixed(14));
-        assert_eq!(divide(&settings, QUIET, &registrar()), [3, 3, 2, 2, 2, 2]);
+        assert_eq!(divide(&settings, QUIET, &registrar()), [4, 2, 2, 2, 2, 2]);
         settings.each.insert("registrar_order".into(), LaneCount::Fixed(20));
         assert_eq!(divide(&settings, QUIET, &registrar())[0], 20);
-        assert_eq!(registrar()[0], &REGISTRAR_ORDER);
+        assert_eq!(registrar()[0].spec, &REGISTRAR_ORDER);
         settings.each.insert("classifier".into(), LaneCount::Fixed(5));
-        assert_eq!(divide(&settings, QUIET, &[&CLASSIFIER]), [5]);
+        assert_eq!(divide(&settings, QUIET, &ONE), [5]);
     }
 }

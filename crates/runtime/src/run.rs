@@ -85,7 +85,8 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
             format!("durable {} belongs to {}, not to {}", spec.durable, spec.service, shared.service);
         return Err(StartError::new(Code::Topology, reason));
     }
-    let lanes = divide(&settings.lanes, Machine::read(), &specs);
+    let reads: Vec<_> = app.stages.iter().map(|stage| stage.reads()).collect();
+    let lanes = divide(&settings.lanes, Machine::read(), &reads);
     if let Some((spec, count)) =
         specs.iter().zip(&lanes).find(|(_, count)| **count as i64 > settings.line.max_ack_pending)
     {

@@ -20,6 +20,9 @@ pub trait Stage: Send + Sync + 'static {
     const SPEC: &'static ConsumerSpec;
     /// The event that it reads.
     type In: Event;
+    /// How many events a core is worth at once, where no setting says how many lanes there are: more for a stage
+    /// that waits longer for others, such as for a commit.
+    const LANES_PER_CORE: usize = 8;
 
     /// Decides about one event.
     fn handle(
