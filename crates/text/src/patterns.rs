@@ -4,6 +4,7 @@
 //! the same ways, so there are far fewer, and they are found once, when the words of a language are read.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
 
 use crate::key::{self, Key, KeyMap};
 use crate::token::{Kind, tokens};
@@ -12,85 +13,76 @@ use crate::words::Entry;
 /// The phrases that one pattern stands for, and what they mean.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// Each with its choices, which are words, or none.
-    parts: Vec<Vec<Vec<String>>>,
+    /// Folded words, parentheses and bars.
+    text: Box<str>,
     entry: Entry,
 }
 
 impl Pattern {
     /// Reads a pattern: `(a|b) c` stands for `a c` and `b c`. Parentheses stand beside words, not in them.
     pub fn new(pattern: &str, entry: Entry) -> Pattern {
-        let mut parts = Vec::new();
+        let mut text = String::new();
         let mut rest = pattern;
         while let Some((head, (choices, tail))) =
             rest.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?)))
         {
-            parts.push(vec![words(head)]);
-            parts.push(choices.split('|').map(words).collect());
+            let choices: Vec<String> = choices.split('|').map(words).collect();
+            text.push_str(&format!("{} ({}) ", words(head), choices.join("|")));
             rest = tail;
         }
-        parts.push(vec![words(rest)]);
-        Pattern { parts, entry }
+        text.push_str(&words(rest));
+        Pattern { text: text.into(), entry }
     }
 
     /// A phrase as it stands, parentheses or not.
     pub fn literal(phrase: &str, entry: Entry) -> Pattern {
-        Pattern { parts: vec![vec![words(phrase)]], entry }
+        Pattern { text: words(phrase).into(), entry }
     }
 
     /// Those of its phrases that are a single word.
     pub fn singles(&self) -> impl Iterator<Item = &str> {
-        let may_be_nothing = |part: &Vec<Vec<String>>| part.iter().any(Vec::is_empty);
-        let needed = self.parts.iter().filter(move |part| !may_be_nothing(part)).count();
-        self.parts
-            .iter()
-            .filter(move |part| needed == usize::from(!may_be_nothing(part)))
-            .flatten()
-            .filter_map(|choice| if let [word] = &choice[..] { Some(&word[..]) } else { None })
+        let end = self.text.len();
+        self.words_from(0)
+            .into_iter()
+            .filter(move |at| *at < end && self.words_from(at + self.word(*at).len()).contains(&end))
+            .map(|at| self.word(at))
     }
 
-    fn word(&self, at: Place) -> Option<&str> {
-        Some(self.parts.get(at.part)?.get(at.choice)?.get(at.word)?)
+    /// The word that begins here; nothing at the end.
+    fn word(&self, at: usize) -> &str {
+        self.text[at..].split([' ', '(', '|', ')']).next().unwrap_or_default()
     }
 
-    /// All places at which the part may begin, or those behind it where it may be nothing.
-    fn enter(&self, pattern: usize, part: usize, places: &mut Vec<Place>) {
-        let Some(choices) = self.parts.get(part) else {
-            places.push(Place { pattern, part, choice: 0, word: 0 });
-            return;
-        };
-        for (choice, words) in choices.iter().enumerate() {
-            if words.is_empty() {
-                self.enter(pattern, part + 1, places);
-            } else {
-                places.push(Place { pattern, part, choice, word: 0 });
+    /// Where the words begin that may come next; the end of the text where none has to come.
+    fn words_from(&self, at: usize) -> Vec<usize> {
+        let rest = &self.text[at..];
+        match rest.as_bytes().first() {
+            None => vec![at],
+            Some(b' ' | b')') => self.words_from(at + 1),
+            // One choice has been read: on behind the others.
+            Some(b'|') => self.words_from(at + rest.find(')').unwrap_or(rest.len())),
+            Some(b'(') => {
+                let choices = &rest[..rest.find(')').unwrap_or(rest.len())];
+                choices.match_indices(['(', '|']).flat_map(|(bar, _)| self.words_from(at + bar + 1)).collect()
             }
-        }
-    }
-
-    /// The places behind a word.
-    fn after(&self, at: Place, places: &mut Vec<Place>) {
-        let next = Place { word: at.word + 1, ..at };
-        if self.word(next).is_some() {
-            places.push(next);
-        } else {
-            self.enter(at.pattern, at.part + 1, places);
+            Some(_) => vec![at],
         }
     }
 }
 
-fn words(text: &str) -> Vec<String> {
+/// The words of a text, folded, with a space between them.
+fn words(text: &str) -> String {
     let word = |kind| matches!(kind, Kind::Word | Kind::Number(_));
-    tokens(text).into_iter().filter(|token| word(token.kind)).map(|token| token.text).collect()
+    let words: Vec<String> =
+        tokens(text).into_iter().filter(|token| word(token.kind)).map(|token| token.text).collect();
+    words.join(" ")
 }
 
-/// Before a word of a pattern, or, where there is no such part, at its end.
+/// Before a word of a pattern, or at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
-    pattern: usize,
-    part: usize,
-    choice: usize,
-    word: usize,
+    pattern: u32,
+    at: u32,
 }
 
 /// How far a phrase has been read.
@@ -110,22 +102,23 @@ impl Patterns {
 
     /// Finds the states: one for each set of places that the same words can lead to.
     pub fn new(patterns: &[Pattern]) -> Patterns {
+        let places = |pattern: u32, at: usize| {
+            let text: &Pattern = &patterns[pattern as usize];
+            text.words_from(at).into_iter().map(move |at| Place { pattern, at: at as u32 })
+        };
+        let start: Rc<[Place]> = (0..patterns.len() as u32).flat_map(|pattern| places(pattern, 0)).collect();
         let mut built = Patterns::default();
-        let mut start = Vec::new();
-        for (number, pattern) in patterns.iter().enumerate() {
-            pattern.enter(number, 0, &mut start);
-        }
         let mut known = HashMap::from([(start.clone(), Self::START)]);
         let mut sets = VecDeque::from([start]);
         while let Some(set) = sets.pop_front() {
             let state = built.entries.len() as State;
             let mut entry = Entry::default();
             let mut next: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
-            for place in set {
-                let pattern = &patterns[place.pattern];
-                match pattern.word(place) {
-                    Some(word) => pattern.after(place, next.entry(word).or_default()),
-                    None => entry = entry.and(pattern.entry),
+            for &Place { pattern, at } in &*set {
+                let text = &patterns[pattern as usize];
+                match text.word(at as usize) {
+                    "" => entry = entry.and(text.entry),
+                    word => next.entry(word).or_default().extend(places(pattern, at as usize + word.len())),
                 }
             }
             built.entries.push(entry);
@@ -133,7 +126,7 @@ impl Patterns {
                 places.sort_unstable();
                 places.dedup();
                 let number = known.len() as State;
-                let to = *known.entry(places).or_insert_with_key(|places| {
+                let to = *known.entry(places.into()).or_insert_with_key(|places| {
                     sets.push_back(places.clone());
                     number
                 });
@@ -169,7 +162,7 @@ mod tests {
 
     /// The state that the words lead to.
     fn read(patterns: &Patterns, text: &str) -> Option<State> {
-        words(text).iter().try_fold(Patterns::START, |state, word| patterns.next(state, key::of(word)))
+        words(text).split(' ').try_fold(Patterns::START, |state, word| patterns.next(state, key::of(word)))
     }
 
     #[test]
