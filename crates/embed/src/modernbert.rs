@@ -109,14 +109,15 @@ impl ModernBert {
                 Some(norm) => x.apply_op1_no_bwd(norm)?,
                 None => x.clone(),
             };
-            let asking = if first_only {
+            let (queries, keys_values) = if first_only {
                 x = x.apply_op1_no_bwd(&Rows(starts))?;
-                normed.apply_op1_no_bwd(&Rows(starts))?
+                let asking = normed.apply_op1_no_bwd(&Rows(starts))?;
+                (layer.qkv.range(&asking, 0, width)?, layer.qkv.range(&normed, width, 3 * width)?)
             } else {
-                normed.clone()
+                let all = layer.qkv.forward(&normed)?;
+                let panels = width / PANEL;
+                (all.narrow(0, 0, panels)?, all.narrow(0, panels, 2 * panels)?)
             };
-            let queries = layer.qkv.range(&asking, 0, width)?;
-            let keys_values = layer.qkv.range(&normed, width, 3 * width)?;
             let seen = queries.apply_op2_no_bwd(&keys_values, &attention)?;
             x = layer.out.add_to(&seen, &x)?;
             let inner = layer.inner.forward(&x.apply_op1_no_bwd(&layer.inner_norm)?)?;

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::integers::{self, Integers};
 use super::{PANEL, math, rows, rows_mut};
 
 /// Rows that one block holds at most: 12 × 2 registers of sums fill the 32 of AVX-512.
@@ -38,10 +39,10 @@ enum Panels {
 }
 
 /// Tiles, one below the other, that share their factors: a product applies a factor once for all 128 of its weights.
-const GROUP: usize = 4;
+pub const GROUP: usize = 4;
 
 /// The weights of 32 inputs and 32 outputs, a row for each input.
-type Tile = [[i8; PANEL]; PANEL];
+pub type Tile = [[i8; PANEL]; PANEL];
 
 /// The weights of one panel, as a product reads them.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,8 @@ pub enum Source<'a> {
     Full(&'a [f32]),
     /// Made numbers of row by row, when they are wanted.
     Quantised(&'a [Tile], &'a [[f32; PANEL]]),
+    /// Multiplied as they are, with inputs that are whole numbers as well.
+    Integers(&'a Integers, &'a [Tile], &'a [[f32; PANEL]]),
 }
 
 /// What is done with a block of the product while it is still in the first cache.
@@ -114,7 +117,22 @@ impl Weights {
     }
 
     /// `input` (of `count` rows) times the weights for the outputs `from..to`, both multiples of 32.
-    pub fn apply(&self, input: &[f32], count: usize, (from, to): (usize, usize), finish: Finish) -> Vec<f32> {
+    pub fn apply(&self, input: &[f32], count: usize, range: (usize, usize), finish: Finish) -> Vec<f32> {
+        let integers = match self.panels {
+            Panels::Quantised { .. } => Integers::new(input, count),
+            Panels::Full(_) => None,
+        };
+        self.product(input, integers.as_ref(), count, range, finish)
+    }
+
+    fn product(
+        &self,
+        input: &[f32],
+        integers: Option<&Integers>,
+        count: usize,
+        (from, to): (usize, usize),
+        finish: Finish,
+    ) -> Vec<f32> {
         debug_assert_eq!(input.len(), count * self.inputs);
         let step = if matches!(finish, Finish::GeGlu) { 2 } else { 1 };
         let mut out = vec![0.0; count * (to - from) / step];
@@ -123,8 +141,8 @@ impl Weights {
             |scratch: &mut (Vec<f32>, Vec<f32>), (index, out)| {
                 let first = from / PANEL + index * step;
                 let (weights, second) = scratch;
-                let weights = self.panel(first, count, weights);
-                let gate = (step == 2).then(|| self.panel(first + 1, count, second));
+                let weights = self.panel(first, count, integers, weights);
+                let gate = (step == 2).then(|| self.panel(first + 1, count, integers, second));
                 let bias = self.bias.as_ref().map(|bias| &bias[first * PANEL..]);
                 ARCH.dispatch(Panel { input, depth: self.inputs, weights, gate, bias, index, finish, out });
             },
@@ -134,7 +152,13 @@ impl Weights {
 
     /// The weights of a panel for a product of `count` rows: where several blocks of rows read quantised ones, made
     /// numbers of once for all, in `scratch`.
-    fn panel<'a>(&'a self, index: usize, count: usize, scratch: &'a mut Vec<f32>) -> Source<'a> {
+    fn panel<'a>(
+        &'a self,
+        index: usize,
+        count: usize,
+        integers: Option<&'a Integers>,
+        scratch: &'a mut Vec<f32>,
+    ) -> Source<'a> {
         match &self.panels {
             Panels::Full(panels) => {
                 Source::Full(&panels[index * PANEL * self.inputs..][..PANEL * self.inputs])
@@ -143,6 +167,9 @@ impl Weights {
                 let (many, groups) = (self.inputs / PANEL, (self.inputs / PANEL).div_ceil(GROUP));
                 let tiles = &tiles[index * many..][..many];
                 let scales = &scales[index * groups..][..groups];
+                if let Some(integers) = integers {
+                    return Source::Integers(integers, tiles, scales);
+                }
                 if count <= MAX_BLOCK {
                     return Source::Quantised(tiles, scales);
                 }
@@ -334,6 +361,9 @@ impl<const ROWS: usize> Block<'_, ROWS> {
                         }
                     }
                 }
+                Source::Integers(input, tiles, scales) => {
+                    return integers::multiply(input, self.first, tiles, scales, self.sums);
+                }
                 Source::Quantised(tiles, scales) => {
                     for (tiles, scales) in tiles.chunks(GROUP).zip(scales) {
                         let mut group = [[simd.splat_f32s(0.0); 2]; ROWS];
@@ -432,10 +462,20 @@ mod tests {
                 })
                 .collect();
             let wanted = panels(&wanted, outputs);
-            for (weights, most) in [(&exact, 1e-5), (&quantised, 0.06)] {
-                let product = weights.apply(&panels(&input, inputs), count, (0, outputs), Finish::Plain);
+            let input = panels(&input, inputs);
+            let integers = Integers::new(&input, count);
+            for (weights, integers, most) in
+                [(&exact, None, 1e-5), (&quantised, None, 0.06), (&quantised, integers.as_ref(), 0.06)]
+            {
+                let product = weights.product(&input, integers, count, (0, outputs), Finish::Plain);
                 for (i, (got, wanted)) in product.iter().zip(&wanted).enumerate() {
                     assert!((got - wanted).abs() < most, "{count} rows, value {i}: {got}, not {wanted}");
+                }
+                if integers.is_some() {
+                    let same = quantised.product(&input, None, count, (0, outputs), Finish::Plain);
+                    for (i, (got, wanted)) in product.iter().zip(&same).enumerate() {
+                        assert!((got - wanted).abs() < 1e-3, "{count} rows, value {i}: {got}, not {wanted}");
+                    }
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! The arithmetic, on plain slices and in safe code; `pulp` picks the vector instructions at run time.
+//! The arithmetic, on plain slices and, but for one call in `integers`, in safe code; `pulp` picks the vector
+//! instructions at run time.
 //!
 //! Activations are kept in *panels*: a matrix of `rows` × `width` is `width / 32` panels, one after the
 //! other, each with its 32 columns of every row. A panel is a contiguous slice, so threads can write
@@ -6,6 +7,7 @@
 //! checks. What one operation writes is read by the next as it stands; nothing is ever transposed.
 
 pub mod attention;
+pub mod integers;
 pub mod math;
 pub mod matmul;
 pub mod norm;
