@@ -59,7 +59,7 @@ impl Default for Config {
             watch: None,
             watch_rejects: None,
             watch_poll_ms: 500,
-            batch: 256,
+            batch: 128,
             poll_ms: 1_000,
             watermark_percent: 80,
             house: House::default(),
