@@ -244,7 +244,8 @@ pub struct Process {
 
 impl Default for Process {
     fn default() -> Self {
-        Process { threads: 2, grace_ms: 8_000, probe_ms: 5_000 }
+        // One is enough for what waits most of the time, and takes less memory; for more there are replicas.
+        Process { threads: 1, grace_ms: 8_000, probe_ms: 5_000 }
     }
 }
 
