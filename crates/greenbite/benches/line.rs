@@ -30,6 +30,8 @@ const LANES: usize = 16;
 const CHUNK: usize = 16;
 /// Connections that write to the database's floor at once.
 const WRITERS: usize = 8;
+/// How long a claim of the floor holds.
+const LEASE: Duration = Duration::from_secs(20);
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -406,7 +408,7 @@ async fn database_floor(count: usize) -> anyhow::Result<Duration> {
                 store.register_orders(&ids.iter().map(|id| order(*id)).collect::<Vec<_>>()).await?;
                 let claims: Vec<Claim> =
                     ids.iter().map(|id| Claim { message_id: *id, category: Category::Order }).collect();
-                store.claim_notifications(&claims).await?;
+                store.claim_notifications(&claims, LEASE).await?;
                 let sent: Vec<Sent> = claims
                     .into_iter()
                     .map(|claim| Sent {

@@ -48,7 +48,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     }
 
     let style = Style { currency: app.settings().restaurant.currency.clone() };
-    let announcer = Arc::new(Announcer::new(sinks, style, store));
+    let announcer = Arc::new(Announcer::new(sinks, style, store, app.settings().lanes.deadline()));
     app.stage(Orders(announcer.clone()));
     app.stage(Reviews(announcer.clone()));
     app.stage(Enquiries(announcer.clone()));

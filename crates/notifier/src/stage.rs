@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contracts::topology::{NOTIFIER_ENQUIRY, NOTIFIER_MISC, NOTIFIER_ORDER, NOTIFIER_REVIEW};
 use contracts::{Category, Channel, Code, ConsumerSpec, Decision, Delivery, Notified, Registered};
@@ -10,10 +10,13 @@ use runtime::{Context, Outcome, Stage, StageError};
 use serde_json::Value;
 use store::Store;
 use store::group::Group;
-use store::notifications::{Claim, Claimed, Sent};
+use store::notifications::{Claim, Claimed, Claims, Sent};
 
 use crate::compose::{Style, compose};
 use crate::send::Sink;
+
+/// The least pause before a message that another has in hand is looked at again.
+const SOON: Duration = Duration::from_millis(100);
 
 /// What the four stages share: where each category goes, and the claims.
 pub struct Announcer {
@@ -27,12 +30,12 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// With a sink for each category.
-    pub fn new(sinks: HashMap<Category, Sink>, style: Style, store: Store) -> Self {
+    /// With a sink for each category. A claim holds for `lease`, which is at least what a handler may take.
+    pub fn new(sinks: HashMap<Category, Sink>, style: Style, store: Store, lease: Duration) -> Self {
         Announcer {
             sinks,
             style,
-            claims: Group::start(store.clone()),
+            claims: Group::start(Claims { store: store.clone(), lease }),
             marks: Group::start(store.clone()),
             store,
             unmarked: Mutex::default(),
@@ -82,6 +85,13 @@ impl Announcer {
         Ok(match self.claims.submit(claim).await? {
             Claimed::New => (Known::NotSent, false),
             Claimed::MayHaveBeenSent => (Known::NotSent, true),
+            Claimed::InHand { free_in } => {
+                return Err(StageError::Transient {
+                    reason: "another notifier is announcing it, or died while it did".to_owned(),
+                    // By then it is known which.
+                    retry_after: Some(free_in.max(SOON)),
+                });
+            }
             Claimed::AlreadySent { channel, discord_message_id, possible_repeat } => {
                 (Known::Marked(Sent { claim, channel, discord_message_id }), possible_repeat)
             }
@@ -101,10 +111,8 @@ impl Announcer {
                 self.mark(Sent { claim, channel: sink.channel(), discord_message_id }, repeat).await
             }
             Err(error) => {
-                if error.surely_not_shown
-                    && let Err(failure) = self.store.release_claim(claim).await
-                {
-                    // Only the mark of a repeat is at stake: the next try says that it may be one.
+                if let Err(failure) = self.store.release_claim(claim, !error.surely_not_shown).await {
+                    // The next try comes when the claim has run out, and says that it may be a repeat.
                     tracing::debug!(message_id = %claim.message_id, %failure, "a claim could not be given back");
                 }
                 Err(error.into())

@@ -213,6 +213,23 @@ async fn what_was_announced_is_not_announced_again_by_a_replay() {
 }
 
 #[tokio::test]
+async fn what_one_notifier_is_sending_another_does_not_send_as_well() {
+    let rig = Rig::new().await;
+    rig.discord.script([Fault::Slow(Duration::from_millis(300))]);
+    let both = [rig.run().await, rig.run().await];
+    let id = rig.orders(1).await[0];
+    assert!(rig.discord.wait_for(1, SOON).await);
+    rig.publish(id, 2, order(id)).await;
+    let again = rig.notified(Topic::NotifiedOrder, id, 2).await;
+    assert!(!again.delivery.possible_repeat);
+    assert_eq!(again.trail.last().unwrap().decision.reason, "shown on Discord before; not sent again");
+    assert_eq!((rig.discord.count(), rig.discord.summary().marked), (1, 0));
+    for running in both {
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_bad_day_of_discords_loses_nothing_and_marks_every_possible_repeat() {
     let rig = Rig::new().await;
     rig.discord.script([

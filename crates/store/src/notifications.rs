@@ -1,6 +1,7 @@
 //! What the notifier claims before it sends, and marks when it has sent.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contracts::{Category, Channel, MessageId};
@@ -22,8 +23,13 @@ pub struct Claim {
 pub enum Claimed {
     /// It surely has not been sent.
     New,
-    /// Somebody claimed it and did not say what came of it: it may have been sent.
+    /// Somebody claimed it and could not say what came of it: it may have been sent.
     MayHaveBeenSent,
+    /// Somebody else is sending it.
+    InHand {
+        /// When that claim has run out, at the latest.
+        free_in: Duration,
+    },
     /// It was sent.
     AlreadySent {
         /// How.
@@ -33,6 +39,14 @@ pub enum Claimed {
         /// It may have been sent twice.
         possible_repeat: bool,
     },
+}
+
+/// Where notifications are claimed, and for how long.
+pub struct Claims {
+    /// The database.
+    pub store: Store,
+    /// For how long a claim holds against others. Who sends must be done by then, or be dead.
+    pub lease: Duration,
 }
 
 /// A notification that was accepted.
@@ -66,7 +80,7 @@ pub struct NotificationRow {
 }
 
 impl Operation for Claim {
-    type Context = Store;
+    type Context = Claims;
     type Output = Claimed;
     type Error = Error;
 
@@ -74,8 +88,8 @@ impl Operation for Claim {
         self.message_id
     }
 
-    async fn run(store: &Store, chunk: &[Self]) -> Result<Vec<Claimed>, Error> {
-        store.claim_notifications(chunk).await
+    async fn run(claims: &Claims, chunk: &[Self]) -> Result<Vec<Claimed>, Error> {
+        claims.store.claim_notifications(chunk, claims.lease).await
     }
 }
 
@@ -113,11 +127,16 @@ const fn channel_word(channel: &Channel) -> &'static str {
 }
 
 impl Store {
-    /// Claims notifications before they are sent, all or none. Answers in their order.
-    pub async fn claim_notifications(&self, claims: &[Claim]) -> Result<Vec<Claimed>, Error> {
+    /// Claims notifications before they are sent, all or none; each claim holds for `lease`. Answers in
+    /// their order.
+    pub async fn claim_notifications(
+        &self,
+        claims: &[Claim],
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, Error> {
         let (ids, categories) = columns(claims.iter());
-        // A row that was there keeps `sent`, and becomes a possible repeat where it was `sending`. On a row
-        // that was inserted, xmax is 0. A row in state `sent` is not touched, and so not returned.
+        // A row that is not touched is not returned: what was sent, and what another has in hand. Where a
+        // claim ran out, nobody knows what came of it.
         let rows = sqlx::query!(
             r#"INSERT INTO notifications AS n (message_id, category)
                SELECT * FROM unnest($1::bigint[], $2::text[]) AS new (message_id, category)
@@ -125,10 +144,12 @@ impl Store {
                ON CONFLICT ON CONSTRAINT notifications_once DO UPDATE
                    SET state = 'sending', claimed_at = now(), attempts = n.attempts + 1,
                        possible_repeat = n.possible_repeat OR n.state = 'sending'
-                   WHERE n.state <> 'sent'
+                   WHERE n.state = 'waiting'
+                      OR n.state = 'sending' AND n.claimed_at <= now() - make_interval(secs => $3)
                RETURNING message_id, category, possible_repeat"#,
             &ids,
             &categories as &[&str],
+            lease.as_secs_f64(),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -138,24 +159,29 @@ impl Store {
             claimed.insert((row.message_id, category(&row.category)?), found);
         }
         if claimed.len() < claims.len() {
-            let sent = sqlx::query!(
-                r#"SELECT message_id, category, channel = 'discord' AS "by_discord!", discord_message_id,
-                          possible_repeat
+            let others = sqlx::query!(
+                r#"SELECT message_id, category, state = 'sent' AS "sent!",
+                          channel = 'discord' AS by_discord, discord_message_id, possible_repeat,
+                          extract(epoch FROM claimed_at + make_interval(secs => $3) - now())::float8 AS "free_in!"
                    FROM notifications JOIN unnest($1::bigint[], $2::text[]) AS asked (message_id, category)
-                        USING (message_id, category)
-                   WHERE state = 'sent'"#,
+                        USING (message_id, category)"#,
                 &ids,
                 &categories as &[&str],
+                lease.as_secs_f64(),
             )
             .fetch_all(&self.pool)
             .await?;
-            for row in sent {
-                let found = Claimed::AlreadySent {
-                    channel: if row.by_discord { Channel::Discord } else { Channel::File },
-                    discord_message_id: row.discord_message_id,
-                    possible_repeat: row.possible_repeat,
+            for row in others {
+                let found = if row.sent {
+                    Claimed::AlreadySent {
+                        channel: if row.by_discord == Some(true) { Channel::Discord } else { Channel::File },
+                        discord_message_id: row.discord_message_id,
+                        possible_repeat: row.possible_repeat,
+                    }
+                } else {
+                    Claimed::InHand { free_in: Duration::try_from_secs_f64(row.free_in).unwrap_or_default() }
                 };
-                claimed.insert((row.message_id, category(&row.category)?), found);
+                claimed.entry((row.message_id, category(&row.category)?)).or_insert(found);
             }
         }
         claims
@@ -186,14 +212,17 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a claim back that surely was not sent (the other side refused it, or was not reached),
-    /// so that the next try does not look like a possible repeat.
-    pub async fn release_claim(&self, claim: Claim) -> Result<(), Error> {
+    /// Gives a claim back after a failure, so that the next try need not wait until it has run out.
+    ///
+    /// What surely was not sent (the other side refused it, or was not reached) does not look like a
+    /// possible repeat then; what `may_have_been_sent` does.
+    pub async fn release_claim(&self, claim: Claim, may_have_been_sent: bool) -> Result<(), Error> {
         sqlx::query!(
-            "UPDATE notifications SET state = 'waiting'
+            "UPDATE notifications SET state = 'waiting', possible_repeat = possible_repeat OR $3
              WHERE message_id = $1 AND category = $2 AND state = 'sending'",
             claim.message_id.0,
             claim.category.as_str(),
+            may_have_been_sent,
         )
         .execute(&self.pool)
         .await?;

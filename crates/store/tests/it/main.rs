@@ -9,6 +9,8 @@ mod outages;
 mod registrations;
 mod roles;
 
+use std::time::Duration;
+
 use contracts::{MessageId, RegisteredLine, Registration};
 use store::Store;
 use store::enquiries::NewEnquiry;
@@ -17,6 +19,9 @@ use store::orders::{NewLine, NewOrder};
 use store::registration::Registered;
 use store::reviews::NewReview;
 use testkit::Postgres;
+
+/// For how long a claim holds where it is not to run out.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// A database of one's own.
 async fn fresh() -> Store {

@@ -5,7 +5,7 @@ use chrono::Utc;
 use contracts::{Code, Failure, FailureKind, MessageId, MessageOutcome};
 use store::messages::NewMessage;
 
-use crate::{enquiry, execute, fresh, message, messages, one_message, url};
+use crate::{LEASE, enquiry, execute, fresh, message, messages, one_message, url};
 
 fn named(name: &str, text: &str) -> NewMessage {
     NewMessage { external_id: Some(name.to_owned()), ..message(text) }
@@ -143,7 +143,7 @@ async fn reconciliation_finds_what_has_no_outcome_and_what_was_never_announced()
     let unannounced = store.unannounced(later, start, 10).await.unwrap();
     assert_eq!(unannounced.iter().map(|s| s.id).collect::<Vec<_>>(), [ids[0]]);
     let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Enquiry };
-    store.claim_notifications(&[claim]).await.unwrap();
+    store.claim_notifications(&[claim], LEASE).await.unwrap();
     assert_eq!(store.unannounced(later, start, 10).await.unwrap().len(), 1, "claimed is not sent");
     let sent =
         store::notifications::Sent { claim, channel: contracts::Channel::File, discord_message_id: None };

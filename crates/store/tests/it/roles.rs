@@ -4,7 +4,7 @@ use store::Store;
 use store::roles::role_of;
 use testkit::Postgres;
 
-use crate::{enquiry, message, messages, order, review};
+use crate::{LEASE, enquiry, message, messages, order, review};
 
 /// May this service run this statement? Nothing it does stays.
 async fn may(url: &str, statement: &'static str) -> Result<(), String> {
@@ -73,14 +73,15 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let notifier = database.url_of(Service::Notifier).await;
     let store = Store::connect(&notifier, 4).await.unwrap();
     let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Order };
-    for _ in 0..2 {
-        store.claim_notifications(&[claim]).await.unwrap();
-        store.release_claim(claim).await.unwrap();
+    for may_have_been_sent in [false, true] {
+        store.claim_notifications(&[claim], LEASE).await.unwrap();
+        store.release_claim(claim, may_have_been_sent).await.unwrap();
     }
+    store.claim_notifications(&[claim], LEASE).await.unwrap();
     let sent =
         store::notifications::Sent { claim, channel: contracts::Channel::File, discord_message_id: None };
     store.mark_sent(&[sent]).await.unwrap();
-    store.claim_notifications(&[claim]).await.unwrap();
+    store.claim_notifications(&[claim], LEASE).await.unwrap();
 
     let operator = database.url_of(Service::Greenbite).await;
     let store = Store::connect(&operator, 4).await.unwrap();
