@@ -1,8 +1,7 @@
 //! Station: is it an order, an enquiry or neither, and why.
 //!
-//! `classify.rs` is the decision, a pure function; `stage.rs` reads and publishes.
+//! The decision is the crate `reader`'s, a pure function; `stage.rs` reads and publishes.
 
-pub mod classify;
 pub mod config;
 pub mod stage;
 

@@ -5,17 +5,19 @@ use contracts::{Classified, ConsumerSpec, Decision, Received, Topic};
 use menu::live::MenuHandle;
 use runtime::{Context, Outcome, Stage, StageError};
 
-use crate::classify::{Kind, classify};
+use reader::rules::extract::Bounds;
+use reader::{Kind, Readers};
 
 /// Classifies messages by the menu as it is now.
 pub struct Classifier {
     menu: MenuHandle,
+    readers: Readers,
 }
 
 impl Classifier {
     /// By this menu.
     pub fn new(menu: MenuHandle) -> Self {
-        Classifier { menu }
+        Classifier { menu, readers: Readers::default() }
     }
 }
 
@@ -25,13 +27,13 @@ impl Stage for Classifier {
 
     async fn handle(&self, event: Received, _: &Context) -> Result<Outcome, StageError> {
         let lexicon = self.menu.lexicon().await?;
-        let found = classify(&event.message.text, &lexicon);
+        let found = self.readers.for_menu(&lexicon).read(&event.message.text, Bounds::default());
         let topic = match found.kind {
             Kind::Order => Topic::ClassifiedOrder,
             Kind::Enquiry => Topic::ClassifiedEnquiry,
             Kind::Misc => Topic::ClassifiedMisc,
         };
-        let decision = Decision::by_rules(topic.outcome(), found.reason).menu_version(lexicon.version());
+        let decision = Decision::by_rules(topic.outcome(), found.kind_reason).menu_version(lexicon.version());
         let classified = Classified {
             message: event.message,
             language: found.language,

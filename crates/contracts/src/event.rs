@@ -143,6 +143,8 @@ pub enum ModifierOp {
     Extra,
     /// Less than usual.
     Light,
+    /// A wish about preparation or serving, in the customer's words: "dressing on the side".
+    Note,
 }
 
 /// One wish about an item: `no onions`.

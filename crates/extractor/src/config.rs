@@ -1,9 +1,8 @@
 //! The table `[extractor]`.
 
+use reader::rules::extract::Bounds;
 use runtime::{Settings, Validate};
 use serde::{Deserialize, Serialize};
-
-use crate::extract::Bounds;
 
 /// What an order may be before a person looks at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! Station: items, quantities, sizes and modifiers out of a customer's words.
 //!
-//! `extract.rs` is the decision, a pure function; `stage.rs` reads and publishes.
+//! The decision is the crate `reader`'s, a pure function; `stage.rs` reads and publishes.
 
 pub mod config;
-pub mod extract;
 pub mod stage;
 
 use contracts::Code;

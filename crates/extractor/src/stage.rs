@@ -5,18 +5,20 @@ use contracts::{Classified, ConsumerSpec, Decision, Extracted, Topic};
 use menu::live::MenuHandle;
 use runtime::{Context, Outcome, Stage, StageError};
 
-use crate::extract::{Bounds, extract_within};
+use reader::Readers;
+use reader::rules::extract::Bounds;
 
 /// Reads orders by the menu as it is now.
 pub struct Extractor {
     menu: MenuHandle,
+    readers: Readers,
     bounds: Bounds,
 }
 
 impl Extractor {
     /// By this menu, within these bounds.
     pub fn new(menu: MenuHandle, bounds: Bounds) -> Self {
-        Extractor { menu, bounds }
+        Extractor { menu, readers: Readers::default(), bounds }
     }
 }
 
@@ -26,7 +28,7 @@ impl Stage for Extractor {
 
     async fn handle(&self, event: Classified, _: &Context) -> Result<Outcome, StageError> {
         let lexicon = self.menu.lexicon().await?;
-        let read = extract_within(&event.message.text, &lexicon, self.bounds);
+        let read = self.readers.for_menu(&lexicon).read(&event.message.text, self.bounds);
         let topic = match read.lines.is_empty() {
             true => Topic::ExtractedUnclear,
             false => Topic::ExtractedOrder,

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use classifier::classify::classify;
 use contracts::{Modifier, ModifierOp, Verdict};
-use extractor::extract::extract;
 use menu::{Lexicon, Menu};
 use menu_validator::judge::Judge;
 use menu_validator::meaning::Meaning;
 use menu_validator::model;
 use menu_validator::resolver::ByRule;
+use reader::rules::extract::Bounds;
+use reader::{Kind as MessageKind, Reader};
 use serde::{Deserialize, Serialize};
 use text::Kind;
 
@@ -155,7 +155,8 @@ pub struct Scores {
 
 /// Runs it.
 pub async fn run(args: &Args) -> anyhow::Result<Scores> {
-    let lexicon = Lexicon::new(read_menu(&args.menu, args.options.as_deref())?);
+    let lexicon = Arc::new(Lexicon::new(read_menu(&args.menu, args.options.as_deref())?));
+    let reader = Reader::new(Arc::clone(&lexicon));
     let messages = read_messages(&args.messages, args.labels.as_deref())?;
     let config = args.model.config();
     let chosen = model::open(&config, false).await;
@@ -169,7 +170,7 @@ pub async fn run(args: &Args) -> anyhow::Result<Scores> {
     let began = Instant::now();
     let mut predictions = Vec::with_capacity(messages.len());
     for message in &messages {
-        predictions.push(predict(message.id.clone(), &message.text, &lexicon, &judge).await);
+        predictions.push(predict(message.id.clone(), &message.text, &reader, &judge).await);
     }
     let took = began.elapsed();
 
@@ -200,27 +201,26 @@ pub async fn run(args: &Args) -> anyhow::Result<Scores> {
 }
 
 /// What the line makes of a text.
-pub async fn predict(id: serde_json::Value, text: &str, lexicon: &Lexicon, judge: &Judge) -> Prediction {
-    let class = classify(text, lexicon);
+pub async fn predict(id: serde_json::Value, text: &str, reader: &Reader, judge: &Judge) -> Prediction {
+    let read = reader.read(text, Bounds::default());
     let mut prediction = Prediction {
         id,
-        kind: class.kind.as_str(),
+        kind: read.kind.as_str(),
         items: Vec::new(),
         off_menu: false,
         off_menu_items: Vec::new(),
-        reason: class.reason,
+        reason: read.kind_reason,
     };
-    if class.kind != classifier::classify::Kind::Order {
+    if read.kind != MessageKind::Order {
         return prediction;
     }
-    let extraction = extract(text, lexicon);
-    if extraction.lines.is_empty() {
+    if read.lines.is_empty() {
         // The line registers it as an enquiry: nobody knows what is wanted.
         prediction.kind = "enquiry";
-        prediction.reason = extraction.reason;
+        prediction.reason = read.reason;
         return prediction;
     }
-    let (validation, _) = judge.judge(extraction.lines, lexicon).await;
+    let (validation, _) = judge.judge(read.lines, reader.lexicon()).await;
     prediction.off_menu = validation.verdict != Verdict::Accepted;
     prediction.reason = validation.reason;
     for line in validation.lines {
@@ -515,6 +515,7 @@ const fn sign(op: ModifierOp) -> &'static str {
         ModifierOp::Remove => "-",
         ModifierOp::Extra => "++",
         ModifierOp::Light => "~",
+        ModifierOp::Note => "!",
     }
 }
 

@@ -121,6 +121,7 @@ fn wishes(modifiers: &[Modifier]) -> String {
         ModifierOp::Remove => "no",
         ModifierOp::Extra => "extra",
         ModifierOp::Light => "light",
+        ModifierOp::Note => "note",
     };
     modifiers.iter().map(|wish| format!("{} {}", word(wish.op), wish.name)).collect::<Vec<_>>().join(", ")
 }

@@ -6,10 +6,12 @@ use std::fs::File;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use classifier::classify::{Kind, classify};
-use extractor::extract::extract;
+use std::sync::Arc;
+
 use menu::Lexicon;
 use menu_validator::matching::{WordScorer, validate};
+use reader::rules::extract::Bounds;
+use reader::{Kind, Reader};
 
 const ROUNDS: usize = 15;
 
@@ -23,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         messages.push(record?.get(1).unwrap_or_default().to_owned());
     }
     let began = Instant::now();
-    let lexicon = Lexicon::new(menu);
+    let lexicon = Arc::new(Lexicon::new(menu));
+    let reader = Reader::new(Arc::clone(&lexicon));
     println!(
         "lexicon of {} items: {:.1} ms",
         lexicon.menu().items.len(),
@@ -42,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The two in turns, so that a busy machine is busy for both.
     let (mut ours, mut naive) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
-        ours = ours.min(time(|| messages.iter().map(|text| understand(text, &lexicon)).sum()));
+        ours = ours.min(time(|| messages.iter().map(|text| understand(text, &reader)).sum()));
         naive = naive.min(time(|| messages.iter().map(|text| longest_match(text, &names)).sum()));
     }
     let rate = |took: Duration| messages.len() as f64 / took.as_secs_f64();
@@ -67,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             end -= 1;
         }
         text.truncate(end);
-        let took = (0..5).map(|_| time(|| understand(&text, &lexicon))).min().unwrap_or_default();
+        let took = (0..5).map(|_| time(|| understand(&text, &reader))).min().unwrap_or_default();
         println!("64 KiB, {what}: {:.1} ms", took.as_secs_f64() * 1e3);
     }
     Ok(())
@@ -79,12 +82,13 @@ fn time(work: impl FnOnce() -> usize) -> Duration {
     began.elapsed()
 }
 
-/// What the three stations do, each reading the text for itself.
-fn understand(text: &str, lexicon: &Lexicon) -> usize {
-    if classify(text, lexicon).kind != Kind::Order {
+/// What the three stations do, two of them reading the text for themselves.
+fn understand(text: &str, reader: &Reader) -> usize {
+    if reader.read(text, Bounds::default()).kind != Kind::Order {
         return 0;
     }
-    validate(extract(text, lexicon).lines, lexicon, &WordScorer).lines.len()
+    let lines = reader.read(text, Bounds::default()).lines;
+    validate(lines, reader.lexicon(), &WordScorer).lines.len()
 }
 
 /// The least that could work: the longest names, with the number before them.

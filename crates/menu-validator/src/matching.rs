@@ -140,7 +140,10 @@ fn validate_line(
             (Verdict::Accepted, format!("\"{}\" is {}", line.phrase, menu.items[at].name))
         }
         (Some((at, score)), _)
-            if line.item.is_none() && score >= thresholds.accept && score - next >= thresholds.margin =>
+            if line.item.is_none()
+                && line.doubts.is_empty()
+                && score >= thresholds.accept
+                && score - next >= thresholds.margin =>
         {
             (Verdict::Accepted, format!("\"{}\" is {} ({score:.2})", line.phrase, menu.items[at].name))
         }

@@ -303,6 +303,25 @@ impl Lexicon {
                 self.add_same(one, other);
             }
         }
+        let food = text::food::food();
+        for group in &food.same {
+            // "burger" is a kind of thing, of which "hamburger" may be one of many.
+            if group.iter().any(|name| matches!(name.as_slice(), [word] if food.is_kind(word))) {
+                continue;
+            }
+            let here: Vec<bool> = group.iter().map(|name| self.has_words(name)).collect();
+            for (name, _) in group.iter().zip(here).filter(|(_, here)| *here) {
+                for other in group.iter().filter(|other| *other != name) {
+                    self.add_same(&other.concat(), name);
+                }
+            }
+        }
+    }
+
+    /// Whether the menu has all of these words.
+    fn has_words(&self, stems: &[String]) -> bool {
+        self.names.contains_key(&key::of(&stems.concat()))
+            || stems.iter().all(|stem| self.by_stem.contains_key(&key::of(stem)))
     }
 
     fn add_name(&mut self, name: &str, target: Target, own: bool) {
@@ -679,7 +698,7 @@ impl Lexicon {
     }
 
     /// Another word of the menu that the language writes for this one: "chocolate" for "choc".
-    pub(crate) fn same(&self, stem: &str) -> Option<&str> {
+    pub fn same_word(&self, stem: &str) -> Option<&str> {
         self.same.get(&key::of(stem)).map(|word| self.stem(*word))
     }
 

@@ -100,7 +100,7 @@ impl Lexicon {
         for (at, known) in known.iter().enumerate() {
             let Some(known) = known else { continue };
             let stem = match known.how {
-                How::Same => self.same(&tokens[at].stem),
+                How::Same => self.same_word(&tokens[at].stem),
                 How::Begun | How::Slip | How::Guess => Some(self.stem(known.word)),
             };
             if let Some(stem) = stem {

@@ -115,6 +115,7 @@ fn wishes(modifiers: &[Modifier], room: usize) -> String {
                 ModifierOp::Remove => format!("NO {name}"),
                 ModifierOp::Extra => format!("EXTRA {name}"),
                 ModifierOp::Light => format!("LIGHT ON {name}"),
+                ModifierOp::Note => format!("NOTE: {name}"),
             };
             if index == 0 { wish } else { format!(" · {wish}") }
         })

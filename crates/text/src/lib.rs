@@ -1,5 +1,7 @@
 //! Words, numbers and spelling: text as people type it, made comparable.
 
+pub mod common;
+pub mod food;
 pub mod key;
 mod patterns;
 pub mod spelling;

@@ -10,6 +10,7 @@ mod install;
 mod minilm;
 mod sqlx_prepare;
 mod test;
+mod train;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ enum Task {
     Deny(deny::Arguments),
     Generate(generate::Arguments),
     SqlxPrepare(sqlx_prepare::Arguments),
+    Train(train::Arguments),
 }
 
 #[tokio::main]
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Task::Deny(arguments) => deny::run(&arguments),
         Task::Generate(arguments) => generate::run(&arguments),
         Task::SqlxPrepare(arguments) => sqlx_prepare::run(&arguments).await,
+        Task::Train(arguments) => train::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,423 @@
+//! Roles become an order: items, shares of them, wishes, and what does not fit.
+
+use contracts::ModifierOp;
+use text::Classes;
+
+use crate::resolve::{By, Meant, Resolver, Thing};
+use crate::surface::Surface;
+use crate::tag::{Reach, Tag};
+
+/// A wish about a line.
+#[derive(Debug, Clone, Eq)]
+pub struct Wish {
+    /// What to do.
+    pub op: ModifierOp,
+    /// With what.
+    pub thing: Thing,
+    /// How often: "two pumps of".
+    pub doses: u32,
+    /// First word of the thing, and the word behind the last.
+    pub words: (usize, usize),
+}
+
+impl PartialEq for Wish {
+    fn eq(&self, other: &Wish) -> bool {
+        (self.op, &self.thing, self.doses) == (other.op, &other.thing, other.doses)
+    }
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, Eq)]
+pub struct Line {
+    /// The customer's words.
+    pub phrase: String,
+    /// First and last word of the phrase in the message.
+    pub words: (usize, usize),
+    /// The item that they mean.
+    pub meant: Meant,
+    /// How many.
+    pub count: u32,
+    /// The size, as the options call it.
+    pub size: Option<String>,
+    /// Wishes.
+    pub wishes: Vec<Wish>,
+}
+
+impl PartialEq for Line {
+    fn eq(&self, other: &Line) -> bool {
+        (&self.meant, self.count, &self.size, &self.wishes)
+            == (&other.meant, other.count, &other.size, &other.wishes)
+    }
+}
+
+/// What was ordered, and what is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Order {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// What is ordered and not sold, in the customer's words.
+    pub unsold: Vec<String>,
+    /// What does not fit, in a cook's words.
+    pub misfits: Vec<String>,
+}
+
+/// So many of a line are different.
+#[derive(Debug, Clone, Default)]
+struct Share {
+    count: u32,
+    size: Option<String>,
+    wishes: Vec<Wish>,
+}
+
+#[derive(Debug, Clone)]
+struct Draft {
+    line: Line,
+    counted: bool,
+    shares: Vec<Share>,
+    sentence: usize,
+}
+
+/// A run of words with one role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// The role.
+    pub tag: Tag,
+    /// First word.
+    pub first: usize,
+    /// The word behind the last one.
+    pub end: usize,
+}
+
+/// The chunks of a reading, without the talk.
+pub fn chunks(tags: &[Tag]) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for (at, tag) in tags.iter().enumerate() {
+        match (*tag, chunks.last_mut()) {
+            (Tag::TALK, _) => {}
+            (Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON, Some(chunk)) => chunk.end = at + 1,
+            _ => chunks.push(Chunk { tag: *tag, first: at, end: at + 1 }),
+        }
+    }
+    chunks
+}
+
+/// Builds the order of a reading.
+pub fn assemble(surface: &Surface<'_>, resolver: &Resolver<'_>, tags: &[Tag]) -> Order {
+    let mut builder = Builder::new(surface, resolver);
+    let mut at = 0;
+    for chunk in chunks(tags) {
+        while at < chunk.first {
+            if surface.marks[at].shape.is_end() {
+                builder.sentence += 1;
+            }
+            at += 1;
+        }
+        builder.take(chunk);
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    surface: &'a Surface<'a>,
+    resolver: &'a Resolver<'a>,
+    drafts: Vec<Draft>,
+    /// The line that wishes go to.
+    current: Option<usize>,
+    /// They go to its last share.
+    in_share: bool,
+    count: Option<u32>,
+    size: Option<String>,
+    ahead: Vec<Wish>,
+    doses: Option<u32>,
+    /// Wishes about all that follows: "everything without onions: ...".
+    for_all: Vec<Wish>,
+    heads: Vec<u32>,
+    sentence: usize,
+    unsold: Vec<String>,
+    misfits: Vec<String>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(surface: &'a Surface<'a>, resolver: &'a Resolver<'a>) -> Self {
+        Builder {
+            surface,
+            resolver,
+            drafts: Vec::new(),
+            current: None,
+            in_share: false,
+            count: None,
+            size: None,
+            ahead: Vec::new(),
+            for_all: Vec::new(),
+            doses: None,
+            heads: Vec::new(),
+            sentence: 0,
+            unsold: Vec::new(),
+            misfits: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        let Chunk { tag, first, end } = chunk;
+        match tag {
+            Tag::ITEM => self.item(first, end),
+            Tag::AGAIN => self.again(first, end),
+            Tag::REFER => self.refer(first, end),
+            Tag::UNDO => self.undo(first, end),
+            Tag::TOLD => {
+                self.count = None;
+                self.size = None;
+            }
+            Tag::HEAD => {
+                self.count = None;
+                self.heads = self.resolver.heads(self.surface, first, end);
+            }
+            Tag::UNSOLD => {
+                self.count = None;
+                self.size = None;
+                self.unsold.push(self.resolver.own_words(self.surface, first, end));
+                self.current = None;
+            }
+            Tag::COUNT => {
+                let number = self.number(first, end);
+                // "one (1)" says the same twice.
+                if self.count.is_some() && self.count != number {
+                    self.misfits.push(format!("\"{}\": two numbers in a row", self.surface.words(first, end)));
+                }
+                self.count = number;
+            }
+            Tag::COUNT_BACK => self.count_back(first, end),
+            Tag::SHARE => self.share(first, end),
+            Tag::DOSES => self.doses = self.number(first, end),
+            Tag::SIZE => self.size = self.resolver.size(self.surface, first, end).or(self.size.take()),
+            Tag::SIZE_BACK => {
+                let size = self.resolver.size(self.surface, first, end);
+                self.on_current(|place| *place.0 = size);
+            }
+            _ => self.wish(chunk),
+        }
+    }
+
+    fn number(&self, first: usize, end: usize) -> Option<u32> {
+        number_of(self.surface, first, end)
+    }
+
+    fn item(&mut self, first: usize, end: usize) {
+        let meant = self.resolver.item(self.surface, first, end, &self.heads);
+        match meant {
+            // "one of each smoothie", "both soups"
+            Meant::Open(items) if self.speaks_of_all(first, end, items.len()) => {
+                let (count, size) = (self.count, self.size.clone());
+                for item in items {
+                    (self.count, self.size) = (count, size.clone());
+                    self.push(Meant::Item { item, by: By::Context }, first, end);
+                }
+            }
+            meant => self.push(meant, first, end),
+        }
+    }
+
+    /// Whether all of several things are meant.
+    fn speaks_of_all(&mut self, first: usize, end: usize, items: usize) -> bool {
+        const MOST: usize = 6;
+        let near = &self.surface.marks[first.saturating_sub(1)..end];
+        let both = near.iter().any(|mark| mark.classes.has(Classes::ALL_OF) && mark.number == Some(2));
+        if both {
+            self.count = self.count.filter(|count| *count != 2);
+        }
+        items <= MOST
+            && (!both || items == 2)
+            && near.iter().any(|mark| mark.classes.has(Classes::ALL_OF) && !mark.shape.is_food())
+    }
+
+    fn push(&mut self, meant: Meant, first: usize, end: usize) {
+        let counted = self.count.is_some();
+        let line = Line {
+            phrase: self.resolver.own_words(self.surface, first, end),
+            words: (first, end),
+            meant,
+            count: self.count.take().unwrap_or(1),
+            size: self.size.take(),
+            wishes: self.for_all.iter().cloned().chain(std::mem::take(&mut self.ahead)).collect(),
+        };
+        self.drafts.push(Draft { line, counted, shares: Vec::new(), sentence: self.sentence });
+        self.current = Some(self.drafts.len() - 1);
+        self.in_share = false;
+    }
+
+    fn again(&mut self, first: usize, end: usize) {
+        let Some(last) = self.current.and_then(|at| self.drafts.get(at)) else {
+            self.misfits.push(format!("\"{}\": more of what", self.surface.words(first, end)));
+            return;
+        };
+        let (meant, words, phrase) = (last.line.meant.clone(), last.line.words, last.line.phrase.clone());
+        self.count = self.count.or_else(|| number_of(self.surface, first, end));
+        self.push(meant, words.0, words.1);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.line.phrase = phrase;
+        }
+    }
+
+    /// The line of the order that the words speak of.
+    fn spoken_of(&self, first: usize, end: usize) -> Option<usize> {
+        let same = |of: &[u16]| {
+            self.drafts.iter().rposition(|draft| match &draft.line.meant {
+                Meant::Item { item, .. } => of.contains(item),
+                Meant::Open(items) | Meant::Partly(items) => items.iter().any(|item| of.contains(item)),
+                Meant::Nothing => false,
+            })
+        };
+        match self.resolver.item(self.surface, first, end, &[]) {
+            Meant::Item { item, .. } => same(&[item]),
+            Meant::Open(items) | Meant::Partly(items) => same(&items),
+            Meant::Nothing => None,
+        }
+    }
+
+    fn refer(&mut self, first: usize, end: usize) {
+        match self.spoken_of(first, end) {
+            Some(at) => {
+                self.current = Some(at);
+                self.in_share = false;
+                let ahead = std::mem::take(&mut self.ahead);
+                self.drafts[at].line.wishes.extend(ahead);
+            }
+            None => self.misfits.push(format!("\"{}\": which one", self.surface.words(first, end))),
+        }
+    }
+
+    fn undo(&mut self, first: usize, end: usize) {
+        self.count = None;
+        self.size = None;
+        match self.spoken_of(first, end) {
+            Some(at) => {
+                self.drafts.remove(at);
+                self.current = self.drafts.len().checked_sub(1);
+                self.in_share = false;
+            }
+            None => self.misfits.push(format!("\"{}\" is taken back", self.surface.words(first, end))),
+        }
+    }
+
+    fn count_back(&mut self, first: usize, end: usize) {
+        let number = self.number(first, end);
+        let draft = self.current.and_then(|at| self.drafts.get_mut(at));
+        match (draft, number) {
+            (Some(draft), Some(number)) => {
+                // A second number for the same thing is a correction, or was not understood.
+                let between = &self.surface.marks[draft.line.words.1.min(first)..first];
+                let corrects = between.iter().any(|mark| mark.classes.has(Classes::CORRECT.or(Classes::PRONOUN)));
+                if draft.counted && draft.line.count != number && !corrects {
+                    self.misfits.push(format!("\"{}\": two numbers", self.surface.words(first, end)));
+                }
+                draft.line.count = number;
+                draft.counted = true;
+            }
+            _ => self.misfits.push(format!("\"{}\": of what", self.surface.words(first, end))),
+        }
+    }
+
+    fn share(&mut self, first: usize, end: usize) {
+        let number = self.number(first, end);
+        let half = self.surface.marks[first..end].iter().any(|mark| mark.classes.has(Classes::HALF));
+        let wishes = std::mem::take(&mut self.ahead);
+        match self.current.and_then(|at| self.drafts.get_mut(at)) {
+            Some(draft) => {
+                let count = if half { draft.line.count / 2 } else { number.unwrap_or(1) };
+                draft.shares.push(Share { count, size: self.size.take(), wishes });
+                self.in_share = true;
+            }
+            None => self.misfits.push(format!("\"{}\": of what", self.surface.words(first, end))),
+        }
+    }
+
+    /// Changes size and wishes of what is spoken of.
+    fn on_current(&mut self, change: impl FnOnce((&mut Option<String>, &mut Vec<Wish>))) -> bool {
+        let Some(draft) = self.current.and_then(|at| self.drafts.get_mut(at)) else { return false };
+        match draft.shares.last_mut().filter(|_| self.in_share) {
+            Some(share) => change((&mut share.size, &mut share.wishes)),
+            None => change((&mut draft.line.size, &mut draft.line.wishes)),
+        }
+        true
+    }
+
+    fn wish(&mut self, chunk: Chunk) {
+        let Chunk { tag, first, end } = chunk;
+        let Some((op, reach)) = tag.as_wish() else { return };
+        let thing = match op {
+            ModifierOp::Note => Thing {
+                name: self.resolver.own_words(self.surface, first, end),
+                option: false,
+                in_house: true,
+                open: false,
+            },
+            _ => self.resolver.thing(self.surface, first, end),
+        };
+        let wish = Wish { op, thing, doses: self.doses.take().unwrap_or(1), words: (first, end) };
+        match reach {
+            Reach::Back => {
+                if !self.on_current(|place| place.1.push(wish)) {
+                    self.misfits.push(format!("\"{}\": on what", self.surface.words(first, end)));
+                }
+            }
+            Reach::Ahead => self.ahead.push(wish),
+            Reach::All => {
+                let here = self.drafts.iter().any(|draft| draft.sentence == self.sentence);
+                for draft in &mut self.drafts {
+                    if !here || draft.sentence == self.sentence {
+                        draft.line.wishes.push(wish.clone());
+                    }
+                }
+                if self.drafts.is_empty() {
+                    self.for_all.push(wish);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Order {
+        if self.count.is_some() {
+            self.misfits.push("a number belongs to nothing".to_owned());
+        }
+        if let Some(wish) = self.ahead.first() {
+            self.misfits.push(format!("\"{}\": on what", wish.thing.name));
+        }
+        let mut lines = Vec::new();
+        for draft in self.drafts {
+            let shared: u32 = draft.shares.iter().map(|share| share.count).fold(0, u32::saturating_add);
+            if draft.counted && shared > draft.line.count {
+                self.misfits.push(format!(
+                    "{} of {} \"{}\"",
+                    shared, draft.line.count, draft.line.phrase
+                ));
+            }
+            let rest = draft.line.count.saturating_sub(shared);
+            let base = draft.line;
+            for share in draft.shares {
+                let mut line = Line { count: share.count, ..base.clone() };
+                line.size = share.size.or(line.size);
+                line.wishes.extend(share.wishes);
+                lines.push(line);
+            }
+            if rest > 0 {
+                lines.push(Line { count: rest, ..base });
+            }
+        }
+        Order { lines, unsold: self.unsold, misfits: self.misfits }
+    }
+}
+
+/// The number that a chunk says: "12", "twenty five", "a hundred and twenty".
+pub fn number_of(surface: &Surface<'_>, first: usize, end: usize) -> Option<u32> {
+    let mut total: Option<u32> = None;
+    for mark in &surface.marks[first..end.min(surface.marks.len())] {
+        let Some(number) = mark.number else { continue };
+        total = Some(match total {
+            None => number,
+            Some(sum) if number >= 100 && sum < number => sum.saturating_mul(number),
+            Some(sum) if (sum % 10 == 0 && number < 10) || (sum % 100 == 0 && number < 100) => sum + number,
+            Some(sum) => sum,
+        });
+    }
+    total
+}

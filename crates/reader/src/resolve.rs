@@ -1,0 +1,435 @@
+//! Which item, option or ingredient a phrase means, by its words alone.
+
+use menu::Lexicon;
+use menu::lexicon::{How, Target};
+use text::{Classes, Kind, Token, tokens};
+
+use crate::surface::{Mark, Surface};
+
+/// What a phrase means.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Meant {
+    /// This item.
+    Item {
+        /// Its place on the menu.
+        item: u16,
+        /// How it was found.
+        by: By,
+    },
+    /// One of these, best first.
+    Open(Vec<u16>),
+    /// Close to these, best first, but not all words of the phrase belong to them.
+    Partly(Vec<u16>),
+    /// Nothing that is sold here.
+    Nothing,
+}
+
+/// How a phrase led to its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum By {
+    /// Its name or alias.
+    Name,
+    /// Words that only its name has.
+    Part,
+    /// It is the plain one of those that share the words.
+    Plain,
+    /// What the message spoke of before.
+    Context,
+    /// Words of its description.
+    Description,
+}
+
+/// A wish's thing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Thing {
+    /// The option's name, or the customer's words.
+    pub name: String,
+    /// An option, not only words.
+    pub option: bool,
+    /// All of its words stand somewhere on the menu.
+    pub in_house: bool,
+    /// More than one option could be meant.
+    pub open: bool,
+}
+
+/// Of items that share a word, the one that has only such a word besides is the one without a special name.
+const PLAIN: &[&str] = &[
+    "regular", "plain", "classic", "original", "house", "standard", "normal", "simple", "traditional",
+    "basic", "ordinary", "our", "the", "fresh", "small", "homemade", "classique", "nature", "maison",
+    "simple", "normale", "clasico", "clasica", "natural", "casa", "klassisch", "klassischer", "klassische",
+    "normaler", "natur", "einfach",
+];
+
+/// A menu with what resolving needs besides its lexicon.
+#[derive(Debug)]
+pub struct Resolver<'l> {
+    lexicon: &'l Lexicon,
+    names: &'l Names,
+}
+
+/// The words of all names, as numbers of the lexicon.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    items: Vec<Vec<Vec<u32>>>,
+    options: Vec<Vec<Vec<u32>>>,
+    plain: Vec<u32>,
+    categories: Vec<Vec<u32>>,
+}
+
+impl Names {
+    /// Of a menu.
+    pub fn of(lexicon: &Lexicon) -> Names {
+        let words = |name: &str| -> Vec<u32> {
+            tokens(name).iter().filter_map(|t| lexicon.known(t)).map(|known| known.word).collect()
+        };
+        let all = |name: &String, aliases: &[String]| -> Vec<Vec<u32>> {
+            std::iter::once(name).chain(aliases).map(|name| words(name)).collect()
+        };
+        let menu = lexicon.menu();
+        Names {
+            items: menu.items.iter().map(|item| all(&item.name, &item.aliases)).collect(),
+            options: menu.options.iter().map(|option| all(&option.name, &option.aliases)).collect(),
+            plain: PLAIN.iter().flat_map(|word| words(word)).collect(),
+            categories: menu.items.iter().map(|item| words(&item.category)).collect(),
+        }
+    }
+}
+
+/// A word of a phrase that carries meaning.
+#[derive(Debug, Clone, Copy)]
+struct Content {
+    at: usize,
+    word: Option<u32>,
+}
+
+impl<'l> Resolver<'l> {
+    /// For a menu.
+    pub fn new(lexicon: &'l Lexicon, names: &'l Names) -> Resolver<'l> {
+        Resolver { lexicon, names }
+    }
+
+    /// An item's name on the menu.
+    pub fn item_name(&self, item: u16) -> &str {
+        self.lexicon.menu().items.get(usize::from(item)).map_or("", |item| &item.name)
+    }
+
+    /// The item that the words from `first` up to `end` mean; `heads` are words that spoke of its kind before.
+    pub fn item(&self, surface: &Surface<'_>, first: usize, end: usize, heads: &[u32]) -> Meant {
+        let content = self.content(surface, first, end);
+        let whole = self.whole(surface, first, end, |target| match target {
+            Target::Item(id) => Some(id),
+            Target::Option(_) => None,
+        });
+        match whole.as_slice() {
+            [item] => return Meant::Item { item: *item, by: By::Name },
+            [] => {}
+            several => return self.choose(several.to_vec(), &content, heads),
+        }
+        if content.is_empty() {
+            return Meant::Nothing;
+        }
+        let mut candidates = self.candidates(&content);
+        candidates.sort_by(|a, b| {
+            (b.explained, b.named).cmp(&(a.explained, a.named)).then(a.item.cmp(&b.item))
+        });
+        let full: Vec<&Candidate> = candidates.iter().filter(|c| c.explained == content.len()).collect();
+        let Some(most) = full.iter().map(|c| c.named).max() else {
+            let close: Vec<u16> = candidates.iter().take(3).map(|c| c.item).collect();
+            return if close.is_empty() { Meant::Nothing } else { Meant::Partly(close) };
+        };
+        let best: Vec<u16> = full.iter().filter(|c| c.named == most).map(|c| c.item).collect();
+        match best.as_slice() {
+            [item] if most > 0 => Meant::Item { item: *item, by: By::Part },
+            [item] => Meant::Item { item: *item, by: By::Description },
+            _ if most > 0 => self.choose(best, &content, heads),
+            _ => Meant::Open(best),
+        }
+    }
+
+    /// The one of several that is meant by the words that they share.
+    fn choose(&self, several: Vec<u16>, content: &[Content], heads: &[u32]) -> Meant {
+        let last = content.last().and_then(|c| c.word);
+        let ends = |item: u16| {
+            let parts = last.map(|word| &self.lexicon.word(word).parts);
+            parts.is_some_and(|parts| parts.iter().any(|p| p.last && p.target == Target::Item(item)))
+        };
+        let ending: Vec<u16> = several.iter().copied().filter(|item| ends(*item)).collect();
+        let left = if ending.is_empty() { several } else { ending };
+        if let [item] = left.as_slice() {
+            return Meant::Item { item: *item, by: By::Part };
+        }
+        let rest = |item: u16| self.left_over(item, content);
+        let bare: Vec<u16> = left.iter().copied().filter(|item| rest(*item) == 0).collect();
+        if let [item] = bare.as_slice() {
+            return Meant::Item { item: *item, by: By::Plain };
+        }
+        let fitting: Vec<u16> = left.iter().copied().filter(|item| self.is_kind(*item, heads)).collect();
+        match fitting.as_slice() {
+            [item] => Meant::Item { item: *item, by: By::Context },
+            [] => Meant::Open(left),
+            _ => Meant::Open(fitting),
+        }
+    }
+
+    /// Words of a name that the phrase does not have and that tell it from others.
+    fn left_over(&self, item: u16, content: &[Content]) -> usize {
+        let names = self.names.items.get(usize::from(item)).into_iter().flatten();
+        let category = self.names.categories.get(usize::from(item));
+        names
+            .map(|name| {
+                let said = |word: &u32| content.iter().any(|c| c.word == Some(*word));
+                let kind = |word: &u32| category.is_some_and(|words| words.contains(word));
+                name.iter().filter(|w| !said(w) && !self.names.plain.contains(w) && !kind(w)).count()
+            })
+            .min()
+            .unwrap_or(0)
+    }
+
+    fn is_kind(&self, item: u16, heads: &[u32]) -> bool {
+        !heads.is_empty()
+            && heads.iter().all(|head| {
+                let word = self.lexicon.word(*head);
+                word.described.contains(&item)
+                    || word.parts.iter().any(|part| part.target == Target::Item(item))
+            })
+    }
+
+    /// The words of a chunk that spoke of a kind: "burgers".
+    pub fn heads(&self, surface: &Surface<'_>, first: usize, end: usize) -> Vec<u32> {
+        self.content(surface, first, end).into_iter().filter_map(|c| c.word).collect()
+    }
+
+    fn content(&self, surface: &Surface<'_>, first: usize, end: usize) -> Vec<Content> {
+        let silent = |token: &Token, mark: &Mark| {
+            !matches!(token.kind, Kind::Word | Kind::Number(_))
+                || mark.joined
+                || (!mark.shape.is_food()
+                    && mark.classes.has(SILENT)
+                    && !mark.known.is_some_and(|k| self.names_item(k.word)))
+        };
+        (first..end.min(surface.marks.len()))
+            .filter(|at| !silent(&surface.tokens[*at], &surface.marks[*at]))
+            .map(|at| Content { at, word: surface.marks[at].known.map(|known| known.word) })
+            .collect()
+    }
+
+    fn names_item(&self, word: u32) -> bool {
+        self.lexicon.word(word).parts.iter().any(|part| matches!(part.target, Target::Item(_)))
+    }
+
+    fn candidates(&self, content: &[Content]) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut count = |item: u16, named: bool| match found.iter_mut().find(|c| c.item == item) {
+            Some(candidate) => {
+                candidate.explained += 1;
+                candidate.named += usize::from(named);
+            }
+            None => found.push(Candidate { item, explained: 1, named: usize::from(named) }),
+        };
+        for content in content {
+            let Some(word) = content.word.map(|word| self.lexicon.word(word)) else { continue };
+            for part in &word.parts {
+                if let Target::Item(item) = part.target {
+                    count(item, true);
+                }
+            }
+            for item in &word.described {
+                if !word.parts.iter().any(|part| part.target == Target::Item(*item)) {
+                    count(*item, false);
+                }
+            }
+        }
+        found
+    }
+
+    /// What has all words of the phrase as its name or alias.
+    fn whole<T: PartialEq>(
+        &self,
+        surface: &Surface<'_>,
+        first: usize,
+        end: usize,
+        pick: impl Fn(Target) -> Option<T>,
+    ) -> Vec<T> {
+        let mut best = 0.0;
+        let mut found: Vec<T> = Vec::new();
+        for words in [&surface.meant, &surface.tokens] {
+            for at in first..end.min(first + 3) {
+                let skipped = surface.marks[first..at].iter().all(|m| m.classes.has(SILENT));
+                if !skipped {
+                    break;
+                }
+                self.lexicon.names_at(words, at, |length, hit| {
+                    if at + length != end || !hit.whole || hit.score < best {
+                        return;
+                    }
+                    if let Some(target) = pick(hit.target) {
+                        if hit.score > best {
+                            best = hit.score;
+                            found.clear();
+                        }
+                        if !found.contains(&target) {
+                            found.push(target);
+                        }
+                    }
+                });
+                if !found.is_empty() {
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
+    /// The size that the words mean, as the options call it.
+    pub fn size(&self, surface: &Surface<'_>, first: usize, end: usize) -> Option<String> {
+        const SAME: [&[&str]; 3] = [
+            &["small", "little", "mini", "kids", "child", "short", "klein", "petit", "pequeno", "sm"],
+            &["medium", "regular", "normal", "middle", "standard", "mittel", "moyen", "mediano", "med"],
+            &["large", "big", "grande", "grand", "xl", "tall", "huge", "gross", "lg"],
+        ];
+        let options = &self.lexicon.menu().options;
+        let sizes = |target| match target {
+            Target::Option(id) if self.lexicon.is_size(id) => Some(id),
+            _ => None,
+        };
+        if let Some(id) = self.whole(surface, first, end, sizes).first() {
+            return options.get(usize::from(*id)).map(|option| option.name.clone());
+        }
+        for at in first..end.min(surface.tokens.len()) {
+            let word = &surface.tokens[at];
+            let mut named = None;
+            self.lexicon.names_at(&surface.meant, at, |_, hit| {
+                if let Target::Option(id) = hit.target
+                    && self.lexicon.is_size(id)
+                {
+                    named = named.or(Some(id));
+                }
+            });
+            if let Some(id) = named {
+                return options.get(usize::from(id)).map(|option| option.name.clone());
+            }
+            let group = SAME.iter().find(|g| g.contains(&word.text.as_str()) || g.contains(&word.stem.as_str()));
+            let equal = group.and_then(|group| {
+                options.iter().find(|o| o.kind == "size" && tokens(&o.name).iter().any(|t| group.contains(&t.text.as_str())))
+            });
+            if let Some(option) = equal {
+                return Some(option.name.clone());
+            }
+        }
+        // A restaurant that lists no options at all takes sizes as they are said.
+        (!self.lexicon.has_options()).then(|| surface.words(first, end).to_lowercase())
+    }
+
+    /// Whether the item has something in its name, description or category.
+    pub fn has(&self, item: u16, surface: &Surface<'_>, first: usize, end: usize) -> bool {
+        self.content(surface, first, end).iter().any(|content| {
+            content.word.map(|word| self.lexicon.word(word)).is_some_and(|word| {
+                word.described.contains(&item)
+                    || word.parts.iter().any(|part| part.target == Target::Item(item))
+            })
+        })
+    }
+
+    /// What a wish is about.
+    pub fn thing(&self, surface: &Surface<'_>, first: usize, end: usize) -> Thing {
+        let options = &self.lexicon.menu().options;
+        let names_option = |target| match target {
+            Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
+            _ => None,
+        };
+        let whole = self.whole(surface, first, end, names_option);
+        let content = self.content(surface, first, end);
+        let known = |c: &Content| c.word.is_some();
+        let in_house = !content.is_empty() && content.iter().all(known);
+        let named = |id: u16, open: bool| Thing {
+            name: options.get(usize::from(id)).map(|o| o.name.clone()).unwrap_or_default(),
+            option: true,
+            in_house: true,
+            open,
+        };
+        match whole.as_slice() {
+            [id] => return named(*id, false),
+            [id, ..] => return named(*id, true),
+            [] => {}
+        }
+        let mut fitting: Vec<(usize, u16)> = Vec::new();
+        for id in 0..options.len() as u16 {
+            if self.lexicon.is_size(id) || content.is_empty() {
+                continue;
+            }
+            let has = |c: &Content| {
+                c.word.is_some_and(|w| {
+                    self.lexicon.word(w).parts.iter().any(|p| p.target == Target::Option(id))
+                })
+            };
+            if content.iter().all(has) {
+                let names = self.names.options.get(usize::from(id)).into_iter().flatten();
+                let left = names
+                    .map(|name| {
+                        let said = |w: &u32| content.iter().any(|c| c.word == Some(*w));
+                        name.iter().filter(|w| !said(w) && !self.names.plain.contains(w)).count()
+                    })
+                    .min();
+                fitting.push((left.unwrap_or(0), id));
+            }
+        }
+        fitting.sort_unstable();
+        match fitting.as_slice() {
+            [(_, id)] => named(*id, false),
+            [(least, id), (next, _), ..] => named(*id, least == next),
+            [] => Thing {
+                name: self.own_words(surface, first, end),
+                option: false,
+                in_house,
+                open: false,
+            },
+        }
+    }
+
+    /// The customer's words without the little ones around them.
+    pub fn own_words(&self, surface: &Surface<'_>, first: usize, end: usize) -> String {
+        const LITTLE: Classes = Classes(Classes::ARTICLE.0 | Classes::JOIN.0);
+        let mut first = first;
+        while first + 1 < end && !surface.marks[first].shape.is_food() && surface.marks[first].classes.has(LITTLE)
+        {
+            first += 1;
+        }
+        surface.words(first, end).to_lowercase()
+    }
+
+    /// Whether a word of the phrase was only guessed.
+    pub fn guessed(&self, surface: &Surface<'_>, first: usize, end: usize) -> bool {
+        surface.marks[first..end.min(surface.marks.len())]
+            .iter()
+            .any(|mark| mark.known.is_some_and(|known| known.how == How::Guess))
+    }
+
+    /// Words of the phrase that are neither on the menu nor of the language.
+    pub fn strange(&self, surface: &Surface<'_>, first: usize, end: usize) -> Vec<usize> {
+        self.content(surface, first, end).iter().filter(|c| c.word.is_none()).map(|c| c.at).collect()
+    }
+}
+
+/// Words of a phrase that say nothing about which item it is.
+const SILENT: Classes = Classes(
+    Classes::ARTICLE.0
+        | Classes::DECORATION.0
+        | Classes::CONTAINER.0
+        | Classes::JOIN.0
+        | Classes::PLEASE.0
+        | Classes::FILLER.0
+        | Classes::GENERIC.0
+        | Classes::WITH.0
+        | Classes::PRONOUN.0
+        | Classes::SIZE.0
+        | Classes::REQUEST.0,
+);
+
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    item: u16,
+    /// Words of the phrase that name, description or category has.
+    explained: usize,
+    /// Words of the phrase that the name has.
+    named: usize,
+}
