@@ -43,6 +43,10 @@ sqlx-prepare *arguments:
 generate:
     cargo xtask generate
 
-# The line in containers; `just up --scale classifier=3` scales a station.
+# The line in containers; first `deploy/passwords`; `just up --scale classifier=3` scales a station.
 up *arguments:
-    docker compose up --build {{arguments}}
+    docker compose up --build --detach --wait {{arguments}}
+
+# The line in containers, from the image to `down -v`; needs a Docker engine.
+compose-test *arguments:
+    cargo xtask compose-test {{arguments}}
