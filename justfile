@@ -8,6 +8,10 @@ default:
 demo *arguments:
     cargo xtask demo {{arguments}}
 
+# The operator's command against the running demo: `just gb journey 42`.
+gb *arguments:
+    target/debug/greenbite --config .local/demo/greenbite.toml {{arguments}}
+
 # All tests, against private servers; `just test -p store` for one crate's.
 test *arguments:
     cargo xtask test {{ if arguments == "" { "" } else { "-- " + arguments } }}

@@ -327,16 +327,15 @@ fn a_station_can_be_scaled_and_ends_before_it_is_killed() {
     );
 }
 
+/// Which the bounds of the stations' connections are made for: `runtime` sums them up for 30 replicas.
 #[test]
-fn thirty_stations_fit_into_the_databases_connections() {
+fn the_database_allows_a_hundred_connections_and_no_station_is_told_to_open_more_than_its_own() {
     let compose = compose();
-    let variables = env_file();
-    let number = |text: &str| text.rsplit('=').next().unwrap().parse::<u32>().unwrap();
     let allowed = compose.services["postgres"].command.as_ref().unwrap().last().unwrap();
-    let allowed = number(&filled(allowed, &variables));
-    let each = &environment(&compose.services["ingest"], &variables)["GREENBITE_DATABASE__MAX_CONNECTIONS"];
-    // Three are kept for the server's owner; page, command and backup need some too.
-    assert!(30 * number(each) + 3 + 3 * number(each) <= allowed, "30 times {each} of {allowed} connections");
+    assert_eq!(filled(allowed, &BTreeMap::new()), "max_connections=100");
+    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "model") {
+        assert_eq!(service.environment["GREENBITE_DATABASE__MAX_CONNECTIONS"], None, "{name}");
+    }
 }
 
 #[test]

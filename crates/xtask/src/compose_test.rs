@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
+use testkit::hub::Hub;
 use testkit::{free_port, repository};
 
 /// Builds the image and tries the whole stack: scaling, kills, restarts, kept volumes, changed passwords, a restore.
@@ -33,7 +34,7 @@ const IMAGE: &str = "greenbite:compose-test";
 const SETTLE: Duration = Duration::from_secs(180);
 
 /// Everything, in the order in which an owner meets it.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let engine = Command::new(docker()).args(["compose", "version", "--short"]).output();
     let answers = Command::new(docker()).args(["info", "--format", "{{.ServerVersion}}"]).output();
     let (Ok(compose), Ok(server)) = (engine, answers) else {
@@ -49,7 +50,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         step("the image is built", || build(&arguments.build_arg))?;
     }
     let stack = Stack::new()?;
-    let outcome = stack.everything();
+    let models = repository().join("crates/embed/tests/data/bert");
+    let hub = Hub::for_containers(models).await?;
+    let outcome = stack.everything(hub);
     if outcome.is_err() {
         let _ = stack.show(&["ps", "--all"]);
         let _ = stack.show(&["logs", "--tail", "20"]);
@@ -176,7 +179,8 @@ impl Stack {
         self.compose(&psql)
     }
 
-    fn everything(&self) -> anyhow::Result<()> {
+    fn everything(&self, hub: Hub) -> anyhow::Result<()> {
+        step("without passwords, and on a port that is taken, it says what to do", || self.said_plainly())?;
         step("up from nothing: all healthy", || self.up(&[]))?;
         step("the demo's messages: each has its outcome and was told", || {
             self.greenbite(&["simulate", "--speed", "50"])?;
@@ -199,7 +203,29 @@ impl Stack {
         step("all passwords but the owner's changed in .env: the line goes on", || self.new_passwords())?;
         step("a wrong owner's password is one clear line", || self.wrong_password())?;
         step("backup, restore and up, as docs/containers.md says", || self.restored())?;
+        step("two validators, one download of the model, and none after a restart", || {
+            self.fetched_model(hub)
+        })?;
         step("a model from a folder, without a network", || self.offline_model())
+    }
+
+    fn said_plainly(&self) -> anyhow::Result<()> {
+        let bare = self.directory.join("bare");
+        fs::write(&bare, "")?;
+        let mut config = self.command(docker());
+        config.env("COMPOSE_ENV_FILES", &bare).args(["compose", "config", "--quiet"]);
+        let said = finish(&mut config).err().context("it starts without passwords")?.to_string();
+        ensure!(said.contains("run deploy/passwords, it writes .env"), "{said}");
+
+        let taken = TcpListener::bind(("127.0.0.1", 0))?;
+        let port = taken.local_addr()?.port();
+        self.set("GREENBITE_PORT_DASHBOARD", &port.to_string())?;
+        let said = self.up(&[]).err().context("it starts on a port that is taken")?.to_string();
+        let line = said.lines().last().unwrap_or_default();
+        ensure!(line.contains(&port.to_string()), "{said}");
+        println!("           {line}");
+        self.set("GREENBITE_PORT_DASHBOARD", &self.page_port.to_string())?;
+        self.compose(&["down"]).map(drop)
     }
 
     /// Waits until that many messages have an outcome and were told.
@@ -281,7 +307,7 @@ impl Stack {
     fn commands(&self) -> anyhow::Result<()> {
         self.greenbite(&["doctor"])?;
         let journey = self.greenbite(&["journey", "42"])?;
-        ensure!(journey.contains("classifier"), "no journey: {journey}");
+        ensure!(journey.contains("classified"), "no journey: {journey}");
         let file = "compose-test.csv";
         let said = self.greenbite(&["export", "orders", "--day", "today", "--out", file])?;
         println!("           {said}");
@@ -294,7 +320,7 @@ impl Stack {
 
     fn trouble(&self) -> anyhow::Result<()> {
         let mut simulate = self.command(docker());
-        simulate.args(["compose", "run", "--rm", "-T", "greenbite", "simulate", "--speed", "10"]);
+        simulate.args(["compose", "run", "--rm", "-T", "greenbite", "simulate", "--speed", "3"]);
         simulate.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut simulate = simulate.spawn()?;
         let scaled = ["--scale", "classifier=3", "--scale", "ingest=2"];
@@ -370,10 +396,45 @@ impl Stack {
         self.set("GREENBITE_MODELS", "./crates/embed/tests/data")?;
         self.set("GREENBITE_MENU_VALIDATOR__MODEL", "/var/lib/greenbite/models/bert")?;
         self.up(&[])?;
-        let log = self.compose(&["logs", "--no-log-prefix", "menu-validator"])?;
-        let said = log.lines().rev().find(|line| line.contains("names are matched by")).unwrap_or_default();
-        ensure!(said.contains("matched by bert"), "the model in the folder is not used: {said}");
-        Ok(())
+        self.matched_by("bert", 1)
+    }
+
+    /// Waits until so many validators have said that names are matched by this model.
+    fn matched_by(&self, model: &str, validators: usize) -> anyhow::Result<()> {
+        let start = Instant::now();
+        loop {
+            let log = self.compose(&["logs", "--no-log-prefix", "menu-validator"])?;
+            let said: Vec<&str> = log.lines().filter(|line| line.contains("names are matched by")).collect();
+            let wanted = format!("names are matched by {model}");
+            if said.iter().filter(|line| line.contains(&wanted)).count() >= validators {
+                return Ok(());
+            }
+            ensure!(start.elapsed() < SETTLE, "after {SETTLE:?} validators say {said:?}");
+            sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// The hub's stand-in listens on this machine, which containers see at the gateway of their network.
+    fn fetched_model(&self, hub: Hub) -> anyhow::Result<()> {
+        let mut inspect = Command::new(docker());
+        inspect.args(["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
+        let gateway = finish(inspect.arg(format!("{PROJECT}_default")))?;
+        self.set("HF_ENDPOINT", &format!("http://{gateway}:{}", hub.port()))?;
+        self.set("GREENBITE_MENU_VALIDATOR__MODEL", "greenbite/bert")?;
+        self.up(&["--scale", "menu-validator=2"])?;
+        self.matched_by("greenbite/bert", 2)?;
+        ensure!(hub.downloads() == 1, "the model was downloaded {} times", hub.downloads());
+        drop(hub);
+        self.compose(&[
+            "up",
+            "--detach",
+            "--no-build",
+            "--wait",
+            "--force-recreate",
+            "--scale",
+            "menu-validator=2",
+        ])?;
+        self.matched_by("greenbite/bert", 2)
     }
 
     fn end(&self) -> anyhow::Result<()> {

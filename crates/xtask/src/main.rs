@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments).await,
-        Task::ComposeTest(arguments) => compose_test::run(&arguments),
+        Task::ComposeTest(arguments) => compose_test::run(&arguments).await,
         Task::ImageContext(arguments) => image_context::run(&arguments),
         Task::Install(arguments) => install::run(&arguments),
         Task::Deny(arguments) => deny::run(&arguments),
