@@ -8,6 +8,10 @@ default:
 demo *arguments:
     cargo xtask demo {{arguments}}
 
+# The operator's command against the running demo: `just gb journey 42`.
+gb *arguments:
+    target/debug/greenbite --config .local/demo/greenbite.toml {{arguments}}
+
 # All tests, against private servers; `just test -p store` for one crate's.
 test *arguments:
     cargo xtask test {{ if arguments == "" { "" } else { "-- " + arguments } }}
@@ -43,6 +47,10 @@ sqlx-prepare *arguments:
 generate:
     cargo xtask generate
 
-# The line in containers; `just up --scale classifier=3` scales a station.
+# The line in containers; first `deploy/passwords`; `just up --scale classifier=3` scales a station.
 up *arguments:
-    docker compose up --build {{arguments}}
+    docker compose up --build --detach --wait {{arguments}}
+
+# The line in containers, from the image to `down -v`; needs a Docker engine.
+compose-test *arguments:
+    cargo xtask compose-test {{arguments}}

@@ -56,6 +56,7 @@ codes! {
     DiscordOutage = "GB504": "Discord cannot be reached, or tells us to wait.";
     WebhookClosed = "GB505": "A Discord webhook is gone or its key is wrong.";
     StreamFull = "GB506": "The stream has no room.";
+    ModelOutage = "GB507": "The model cannot be fetched.";
 }
 
 impl Code {

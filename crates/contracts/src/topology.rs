@@ -186,6 +186,11 @@ pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 /// Largest customer message in bytes that the line carries; the rest of an event is for what stations add.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
+/// The bus's user that creates stream and durables.
+pub const PROVISION: &str = "provision";
+/// The bus's user of an operator at work: it looks, and settles dead letters.
+pub const OPERATOR: &str = "operator";
+
 /// A user of the bus and the subjects that it needs, no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -209,9 +214,9 @@ impl User {
 /// The server could note who asked and let them be answered (`allow_responses`), but it notes every delivery, each is
 /// a request for an acknowledgement, and keeps the notes for minutes: with 10,000 of them most of its time goes into
 /// looking through them. An inbox cannot be guessed, so naming them gives nothing away.
-fn answers() -> [String; 4] {
+fn answers() -> [String; 5] {
     let of = |user: &str| format!("{}.>", inbox_prefix(user));
-    ["_INBOX.>".to_owned(), of("provision"), of("teacher"), of(Service::Dashboard.as_str())]
+    ["_INBOX.>".to_owned(), of(PROVISION), of(OPERATOR), of("teacher"), of(Service::Dashboard.as_str())]
 }
 
 /// What a service that reads from durables may do (nats-server 2.9 to current, both ack subjects).
@@ -269,11 +274,31 @@ pub fn users() -> Vec<User> {
         ]);
     }
 
-    // Creates stream and durables, and repairs: the operator's command.
+    // Creates stream and durables, and repairs: `greenbite provision`.
     users.push(User {
-        name: "provision",
+        name: PROVISION,
         publish: strings(&["$JS.API.>", "$JS.ACK.>", "$SRV.>", TAP, DEAD_LETTERS]),
-        subscribe: vec![format!("{}.>", inbox_prefix("provision")), TAP.to_owned(), DEAD_LETTERS.to_owned()],
+        subscribe: vec![format!("{}.>", inbox_prefix(PROVISION)), TAP.to_owned(), DEAD_LETTERS.to_owned()],
+    });
+
+    // The rest of `greenbite`: looks at everything, publishes a dead letter's original again, deletes dead letters.
+    users.push(User {
+        name: OPERATOR,
+        publish: {
+            let mut publish: Vec<String> = Topic::ALL.iter().map(|topic| topic.filter().to_owned()).collect();
+            publish.push("$SRV.PING".to_owned());
+            for stream in [STREAM, DEAD_LETTER_STREAM] {
+                publish.extend([
+                    format!("$JS.API.STREAM.INFO.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}"),
+                    format!("$JS.API.DIRECT.GET.{stream}.>"),
+                ]);
+            }
+            publish.push(format!("$JS.API.CONSUMER.INFO.{STREAM}.*"));
+            publish.push(format!("$JS.API.STREAM.MSG.DELETE.{DEAD_LETTER_STREAM}"));
+            publish
+        },
+        subscribe: vec![format!("{}.>", inbox_prefix(OPERATOR))],
     });
 
     // The web page: sees all, settles reviews, replays dead letters, pauses stations, clears a class's data.

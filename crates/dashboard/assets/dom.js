@@ -35,6 +35,9 @@ export function link(href, text, attributes = {}) {
   return el('a', { href, 'data-link': true, ...attributes }, text);
 }
 
+/** Where commands find the servers. */
+const WHERE = 'In the demo, after `. .local/demo/env`; in containers, in the shell of `docker compose run --rm nats-box` or behind `docker compose run --rm`.';
+
 /** The terminal's way to see the same, with a button to copy it. */
 export function command(text, label = 'In a terminal') {
   const code = el('code', { tabindex: '0' }, text);
@@ -51,7 +54,7 @@ export function command(text, label = 'In a terminal') {
       setTimeout(() => { button.textContent = 'Copy'; }, 1500);
     },
   }, 'Copy');
-  const box = el('div', { class: 'command' }, el('span', { class: 'label' }, label), code, button);
+  const box = el('div', { class: 'command' }, el('span', { class: 'label', title: WHERE }, label), code, button);
   box.set = (next) => { code.textContent = next; button.setAttribute('aria-label', `Copy: ${next}`); };
   return box;
 }

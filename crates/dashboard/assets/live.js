@@ -88,7 +88,9 @@ export async function start() {
   try {
     await snapshot();
     open();
-  } catch {
+  } catch (error) {
+    // The pass by which this browser read has ended: the page that comes instead asks for a token.
+    if (error.status === 401) location.reload();
     connection(false);
     setTimeout(start, 2000);
   }

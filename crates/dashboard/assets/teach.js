@@ -53,7 +53,8 @@ export function render(view, { signal, go }) {
   const switches = el('section', { class: 'panel' }, el('h2', {}, 'Stop a station'),
     el('p', {}, 'A paused station reads no more: what it should do waits on the bus, and nothing is lost. Resume it and watch it drain. A pause ends by itself when this dashboard goes away.'),
     stations, command(`nats pub greenbite-control.extractor '{"pause_ms":30000,"by":"class"}'`, 'Pause one'),
-    command('docker compose up -d --scale classifier=3', 'Scale one'));
+    command('docker compose up -d --scale classifier=3', 'Scale one, in containers'),
+    command('classifier --config .local/demo/classifier.toml', 'Scale one, in the demo'));
 
   const clear = el('section', { class: 'panel' }, el('h2', {}, 'A new class'),
     el('p', {}, 'Removes all messages, orders, reviews, enquiries, events and dead letters. The menu stays.'),

@@ -252,6 +252,12 @@ pub async fn resume(State(page): State<Page>, Path(name): Path<String>) -> Answe
     done()
 }
 
+/// What only a class's page does.
+pub async fn not_in_production() -> Trouble {
+    let reason = "This is for classes, and not to be had with dashboard.mode = production.";
+    Trouble(StatusCode::FORBIDDEN, reason.to_owned())
+}
+
 /// `POST /api/simulation/start`
 pub async fn start_simulation(State(page): State<Page>, Json(plan): Json<Plan>) -> Answer<Value> {
     page.simulation.start(&page.store, plan).map_err(|reason| Trouble(StatusCode::CONFLICT, reason))?;

@@ -20,6 +20,7 @@ static ASSETS: &[(&str, &str, &[u8])] = assets![
     "desk.js" as "js",
     "discord.js" as "js",
     "dom.js" as "js",
+    "enter.js" as "js",
     "format.js" as "js",
     "icon.svg" as "image/svg+xml",
     "journey.js" as "js",
@@ -34,9 +35,25 @@ static ASSETS: &[(&str, &str, &[u8])] = assets![
     "vendor/uplot/uPlot.min.css" as "text/css; charset=utf-8",
 ];
 
+const HTML: &str = "text/html; charset=utf-8";
+/// The link to the panel for teachers, as the page has it.
+const TEACH: &str = "      <a href=\"/teach\" data-link>Teach</a>\n";
+
 /// The page; every view is the same document, and its own script shows the view of the address.
 pub async fn page() -> Response {
-    serve("text/html; charset=utf-8", include_bytes!("../assets/index.html"))
+    serve(HTML, include_bytes!("../assets/index.html"))
+}
+
+/// The page without the panel for teachers.
+pub async fn page_of_a_restaurant() -> Response {
+    let whole = include_str!("../assets/index.html");
+    let headers = [(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")];
+    (headers, whole.replace(TEACH, "")).into_response()
+}
+
+/// What a browser sees that has to show a token first.
+pub fn enter() -> Response {
+    serve(HTML, include_bytes!("../assets/enter.html"))
 }
 
 /// One file of the page.
@@ -61,6 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_link_that_a_restaurants_page_does_not_have_is_in_the_page() {
+        assert!(include_str!("../assets/index.html").contains(TEACH));
+    }
+
+    #[test]
     fn every_file_of_the_page_is_served() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
         let mut pending = vec![std::path::PathBuf::from(root)];
@@ -72,7 +94,8 @@ mod tests {
                     continue;
                 }
                 let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                let not_served = name == "index.html" || name.ends_with("LICENSE") || name.ends_with(".md");
+                let not_served =
+                    name.ends_with(".html") || name.ends_with("LICENSE") || name.ends_with(".md");
                 assert_eq!(ASSETS.iter().any(|(served, ..)| *served == name), !not_served, "{name}");
             }
         }

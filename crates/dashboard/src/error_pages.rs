@@ -17,7 +17,7 @@ macro_rules! pages {
 pages![
     "GB101", "GB102", "GB103", "GB104", "GB105", "GB201", "GB202", "GB203", "GB204", "GB301", "GB302",
     "GB303", "GB304", "GB305", "GB401", "GB402", "GB403", "GB501", "GB502", "GB503", "GB504", "GB505",
-    "GB506",
+    "GB506", "GB507",
 ];
 
 #[cfg(test)]

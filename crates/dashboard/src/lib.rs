@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use contracts::Code;
 use contracts::topology::{DEAD_LETTER_STREAM, MAX_EVENT_BYTES, STREAM};
@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use charts::Charts;
-use config::Config;
+use config::{Config, Mode};
 use dead_letters::DeadLetters;
 use guard::Guard;
 use hub::Hub;
@@ -62,8 +62,10 @@ pub struct Page {
 pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let config = app.config();
     let address = config.address()?;
-    let token =
-        config.token.clone().unwrap_or_else(|| Secret::new(format!("{:032x}", rand::random::<u128>())));
+    let mode = config.mode;
+    let given = config.token().cloned();
+    let token = given.clone().unwrap_or_else(|| Secret::new(format!("{:032x}", rand::random::<u128>())));
+    let read_token = config.read_token().cloned();
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     let hub = Arc::new(Hub::new());
@@ -89,25 +91,29 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         stopping: app.shutdown_token(),
     };
 
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        StartError::settings(format!("dashboard.listen: cannot listen on {address}: {error}"))
-    })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::listen("dashboard.listen", address, &error))?;
     let address = listener.local_addr().map_err(StartError::settings)?;
     app.note("page", format!("http://{address}/"));
     // For the person who started it, not for the log: whoever has the token may change things.
-    if config.token.is_none() {
+    if given.is_none() {
         println!("dashboard: http://{address}/#token={}", token.expose());
     } else {
         println!("dashboard: http://{address}/");
     }
 
     let ping = store.clone();
-    app.dependency("postgres", Code::DatabaseOutage, move || {
+    app.server("postgres", Code::DatabaseOutage, move || {
         let store = ping.clone();
-        async move { store.ping().await.map_err(|error| error.to_string()) }
+        async move { store.ping().await }
     });
     let stopping = app.shutdown_token();
-    let routes = routes(page.clone(), Guard::new(token, address.ip().is_loopback()));
+    let guard = Guard::new(token, address.ip().is_loopback());
+    let routes = match mode {
+        Mode::Class => routes(page.clone(), guard, mode),
+        Mode::Production => routes(page.clone(), guard.closed_to_others(read_token), mode),
+    };
     app.task("page", async move {
         let serve = axum::serve(listener, routes).with_graceful_shutdown(stopping.cancelled_owned());
         serve.await.map_err(|error| StartError::settings(format!("the page cannot be served: {error}")))
@@ -155,22 +161,49 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     Ok(())
 }
 
-fn routes(page: Page, guard: Guard) -> Router {
-    Router::new()
-        .route("/", get(assets::page))
-        .route("/messages", get(assets::page))
-        .route("/messages/{id}", get(assets::page))
-        .route("/desk", get(assets::page))
-        .route("/tap", get(assets::page))
-        .route("/dead-letters", get(assets::page))
-        .route("/teach", get(assets::page))
+/// The views, all of them one document.
+const VIEWS: [&str; 6] = ["/", "/messages", "/messages/{id}", "/desk", "/tap", "/dead-letters"];
+/// What a teacher may do, beside sending a message.
+const TEACHING: [&str; 5] = [
+    "/api/simulation/start",
+    "/api/simulation/stop",
+    "/api/stations/{service}/pause",
+    "/api/stations/{service}/resume",
+    "/api/clear",
+];
+
+/// What is for classes: traffic that is made up, pauses, a clearing. A restaurant's page refuses all of it.
+fn teaching(mode: Mode) -> Router<Page> {
+    let mut router = Router::new();
+    if mode == Mode::Production {
+        for view in VIEWS {
+            router = router.route(view, get(assets::page_of_a_restaurant));
+        }
+        for path in TEACHING.into_iter().chain(["/teach"]) {
+            router = router.route(path, any(acts::not_in_production));
+        }
+        return router.route("/api/messages", get(views::messages).post(acts::not_in_production));
+    }
+    for view in VIEWS.into_iter().chain(["/teach"]) {
+        router = router.route(view, get(assets::page));
+    }
+    router
+        .route("/api/messages", get(views::messages).post(acts::send))
+        .route("/api/simulation/start", post(acts::start_simulation))
+        .route("/api/simulation/stop", post(acts::stop_simulation))
+        .route("/api/stations/{service}/pause", post(acts::pause))
+        .route("/api/stations/{service}/resume", post(acts::resume))
+        .route("/api/clear", post(acts::clear))
+}
+
+fn routes(page: Page, guard: Guard, mode: Mode) -> Router {
+    teaching(mode)
         .route("/assets/{*path}", get(assets::file))
         .route("/errors/{code}", get(views::error_page))
         .route("/api/snapshot", get(views::snapshot))
         .route("/api/stream", get(stream::live))
         .route("/api/tap", get(stream::tap))
         .route("/api/charts", get(views::charts))
-        .route("/api/messages", get(views::messages).post(acts::send))
         .route("/api/messages/{id}", get(views::journey))
         .route("/api/desk", get(views::desk))
         .route("/api/reviews/{id}/settle", post(acts::settle))
@@ -178,12 +211,8 @@ fn routes(page: Page, guard: Guard) -> Router {
         .route("/api/dead-letters/replay", post(acts::replay_code))
         .route("/api/dead-letters/{sequence}/replay", post(acts::replay))
         .route("/api/dead-letters/{sequence}/discard", post(acts::discard))
-        .route("/api/simulation/start", post(acts::start_simulation))
-        .route("/api/simulation/stop", post(acts::stop_simulation))
-        .route("/api/stations/{service}/pause", post(acts::pause))
-        .route("/api/stations/{service}/resume", post(acts::resume))
-        .route("/api/clear", post(acts::clear))
         .route("/api/unlock", post(acts::unlock))
+        .route("/api/enter", post(guard::enter).with_state(guard.clone()))
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .layer(DefaultBodyLimit::max(MAX_EVENT_BYTES * 2))
         .with_state(page)

@@ -99,23 +99,28 @@ impl World {
 
     /// What the page's server says to a request, with this token.
     async fn request(&self, method: &str, path: &str, token: &str, more: &[&str]) -> anyhow::Result<u16> {
-        let mut command = Command::new("python3");
-        command.args([
+        ask(&self.page, method, path, token, more).await
+    }
+}
+
+/// What a page's server says to a request, with this token.
+async fn ask(page: &str, method: &str, path: &str, token: &str, more: &[&str]) -> anyhow::Result<u16> {
+    let mut command = Command::new("python3");
+    command.args([
             "-c",
             "import sys,urllib.request as u\nr=u.Request(sys.argv[2],method=sys.argv[1],data=b'{}' if sys.argv[1]=='POST' else None,\
              headers=dict(h.split(': ',1) for h in sys.argv[3:]))\ntry: print(u.urlopen(r,timeout=10).status)\nexcept u.HTTPError as e: print(e.code)",
             method,
-            &format!("{}{path}", self.page),
+            &format!("{page}{path}"),
             "Content-Type: application/json",
             &format!("Authorization: Bearer {token}"),
         ]);
-        command.args(more);
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        String::from_utf8(output.stdout)?
-            .trim()
-            .parse()
-            .context(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
+    command.args(more);
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    String::from_utf8(output.stdout)?
+        .trim()
+        .parse()
+        .context(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Runs a test in the shared runtime, beside others.
@@ -804,4 +809,91 @@ async fn driver(client: &Client, path: &str, parameters: Value) -> anyhow::Resul
         }
     }
     Ok(client.issue_cmd(Extra(path.to_owned(), parameters)).await?)
+}
+
+#[test]
+fn a_restaurants_page_is_read_with_a_token_and_has_nothing_for_classes() {
+    in_a_browser("/", async |world, client| {
+        let folder = world.home.path().join("production");
+        world.line.write_access(&folder)?;
+        let port = free_port()?;
+        let mut command = Command::new(world.line.binaries().join("dashboard"));
+        command
+            .arg("--config")
+            .arg(folder.join("dashboard.toml"))
+            .env("GREENBITE_DASHBOARD__LISTEN", format!("127.0.0.1:{port}"))
+            .env("GREENBITE_DASHBOARD__MODE", "production")
+            .env("GREENBITE_DASHBOARD__READ_TOKEN", "may-look");
+        let mut process = Process::spawn("dashboard", command, &folder.join("log"), Signal::SIGTERM)?;
+        process
+            .ready(Duration::from_secs(30), || async move {
+                tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+            })
+            .await?;
+        let page = format!("http://127.0.0.1:{port}");
+
+        for path in [
+            "/",
+            "/desk",
+            "/errors/GB401",
+            "/assets/app.js",
+            "/api/snapshot",
+            "/api/desk",
+            "/api/stream",
+            "/api/tap",
+        ] {
+            for (token, wanted) in [("", 401), ("guessed", 401), ("may-look", 200), (&*world.token, 200)] {
+                let status = ask(&page, "GET", path, token, &[]).await?;
+                ensure!(status == wanted, "GET {path} with '{token}': {status}");
+            }
+        }
+        for path in [
+            "/api/simulation/start",
+            "/api/simulation/stop",
+            "/api/stations/extractor/pause",
+            "/api/stations/extractor/resume",
+            "/api/clear",
+            "/api/messages",
+        ] {
+            let status = ask(&page, "POST", path, &world.token, &[]).await?;
+            ensure!(status == 403, "POST {path} with the owner's token: {status}");
+            let status = ask(&page, "POST", path, "may-look", &[]).await?;
+            ensure!(status == 401, "POST {path} with the reader's token: {status}");
+        }
+        ensure!(ask(&page, "GET", "/teach", &world.token, &[]).await? == 403);
+        ensure!(ask(&page, "POST", "/api/unlock", "may-look", &[]).await? == 401);
+        ensure!(ask(&page, "POST", "/api/unlock", &world.token, &[]).await? == 200);
+
+        client.goto(&format!("{page}/desk")).await?;
+        fill(&client, "#token", "guessed").await?;
+        click(&client, "#enter button").await?;
+        until(&client, "it is refused", "document.querySelector('#refused').textContent").await?;
+        fill(&client, "#token", "may-look").await?;
+        click(&client, "#enter button").await?;
+        until(
+            &client,
+            "the desk is shown, live",
+            "window.greenbite?.live.connected && document.querySelector('h1')",
+        )
+        .await?;
+        let teach =
+            client.execute("return document.querySelectorAll('a[href=\"/teach\"]').length", vec![]).await?;
+        ensure!(teach == 0, "the page links to the panel for teachers");
+        let lock = client.execute("return document.getElementById('unlock').textContent", vec![]).await?;
+        ensure!(lock == "Read only", "the reader's token unlocks: {lock}");
+
+        // The address that is printed lets the owner in at once.
+        client.execute("document.cookie = 'greenbite-pass=; Max-Age=0; Path=/'", vec![]).await?;
+        driver(&client, "goog/cdp/execute", json!({ "cmd": "Network.clearBrowserCookies", "params": {} }))
+            .await?;
+        client.goto(&format!("{page}/#token={}", world.token)).await?;
+        until(
+            &client,
+            "the owner is in",
+            "document.documentElement.dataset.write == 'yes' && window.greenbite.live.connected",
+        )
+        .await?;
+        process.stop(Duration::from_secs(20)).await;
+        Ok(())
+    });
 }

@@ -76,7 +76,8 @@ impl fmt::Display for Source {
 impl Source {
     /// The folder that holds the model, after fetching what is not there yet.
     ///
-    /// Blocks for as long as a download makes progress; a hub that does not answer costs a few seconds.
+    /// Blocks for as long as a download makes progress, this process's or another one's: of several that share a
+    /// cache one fetches. A hub that does not answer costs a few seconds.
     pub fn folder(&self, hub: &Hub) -> Result<PathBuf, Error> {
         match self {
             Source::Folder(path) if path.is_dir() => Ok(path.clone()),
@@ -121,6 +122,7 @@ mod absent {
 
 #[cfg(feature = "hub")]
 mod fetching {
+    use std::fs::{File, TryLockError};
     use std::path::PathBuf;
     use std::sync::mpsc::{self, RecvTimeoutError, Sender};
     use std::time::{Duration, Instant};
@@ -199,6 +201,12 @@ mod fetching {
             if self.offline {
                 return Err(Error::Offline { model: id.to_owned(), cache: self.cache.clone() });
             }
+            let _one_at_a_time =
+                self.lock(id).map_err(|reason| Error::Unreachable { model: id.to_owned(), reason })?;
+            // Another process may have fetched it meanwhile.
+            if let Some(folder) = self.cached(id, revision) {
+                return Ok(folder);
+            }
             tracing::info!(model = id, revision, cache = %self.cache.display(), "fetching the model from the hub");
             let mut folder = PathBuf::new();
             for (index, (file, needed)) in FILES.into_iter().enumerate() {
@@ -219,6 +227,19 @@ mod fetching {
                 }
             }
             Ok(folder)
+        }
+
+        /// Waits until nobody else fetches this model. The lock goes with the file, also when its process is killed.
+        fn lock(&self, id: &str) -> Result<File, String> {
+            let path = self.cache.join(format!(".{}.lock", id.replace('/', "--")));
+            let locked = std::fs::create_dir_all(&self.cache).and_then(|()| {
+                let file = File::create(&path)?;
+                if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                    tracing::info!(model = id, "another process fetches the model; waiting for it");
+                }
+                file.lock().map(|()| file)
+            });
+            locked.map_err(|error| format!("the cache cannot be written: {}: {error}", path.display()))
         }
 
         /// The folder in the cache, if it has all that the model cannot do without.

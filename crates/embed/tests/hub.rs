@@ -98,6 +98,42 @@ fn a_model_is_fetched_once_and_then_found_in_the_cache() {
 }
 
 #[test]
+fn of_several_that_want_a_model_at_once_one_fetches_it_and_the_others_wait() {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    random_modernbert(folder.path(), "", 2);
+    let files = folder.path().to_owned();
+    let weights = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&weights);
+    let (endpoint, _) = server(move |stream, path| {
+        count.fetch_add(usize::from(path.ends_with("safetensors")), Ordering::SeqCst);
+        // Long enough for all of them to meet; the lock is the file's, so a thread is as good as a process.
+        answer(stream, path, &files, 1 << 14, Duration::from_millis(10));
+    });
+    // Whoever fetches alone asks for the weights this often.
+    let alone = tempfile::tempdir().unwrap();
+    source().folder(&hub(&endpoint, alone.path())).unwrap();
+    let once = weights.swap(0, Ordering::SeqCst);
+    let replicas: Vec<_> = (0..3)
+        .map(|_| {
+            let hub = hub(&endpoint, cache.path());
+            std::thread::spawn(move || source().folder(&hub).unwrap())
+        })
+        .collect();
+    let folders: Vec<_> = replicas.into_iter().map(|replica| replica.join().unwrap()).collect();
+    assert!(folders.iter().all(|folder| *folder == folders[0]));
+    assert_eq!(weights.load(Ordering::SeqCst), once, "more than one has fetched the weights");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let cache = place.path().join("a-file");
+    std::fs::write(&cache, "").unwrap();
+    let error = source().folder(&hub("http://127.0.0.1:9", &cache)).unwrap_err().to_string();
+    assert!(error.contains("the cache cannot be written") && error.contains("a-file"), "{error}");
+}
+
+#[test]
 fn a_hub_that_refuses_connections_is_told_at_once() {
     let cache = tempfile::tempdir().unwrap();
     // A port that was free a moment ago.

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use contracts::Code;
+use contracts::topology::{OPERATOR, PROVISION};
 use runtime::StartError;
 
 use crate::config::Config;
 use crate::site::Site;
 use crate::{
-    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, provision, simulate, webhooks,
+    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, models, provision, simulate,
+    webhooks,
 };
 
 /// GreenBite's operator's command.
@@ -36,6 +38,9 @@ enum Command {
     /// The menu: from CSV into the database and the cache, or onto the screen
     #[command(subcommand)]
     Menu(menus::Command),
+    /// The model that reads names: into the cache before the stations start
+    #[command(subcommand)]
+    Model(models::Command),
     /// The synthetic data set
     Dataset(dataset::Args),
     /// Takes messages in from a file
@@ -110,10 +115,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<End> {
-    let site = || Site::load(cli.config.as_deref());
+    let site = || Site::load(cli.config.as_deref(), OPERATOR);
     match cli.command {
-        Command::Provision(args) => provision::run(&site()?, args).await,
+        Command::Provision(args) => {
+            provision::run(&Site::load(cli.config.as_deref(), PROVISION)?, args).await
+        }
         Command::Menu(command) => menus::run(&site()?, command).await,
+        Command::Model(command) => models::run(cli.config.as_deref(), command).await,
         Command::Dataset(args) => dataset::run(args).map(|()| End::Done),
         Command::Import(command) => import::run(&site()?, command).await,
         Command::Simulate(args) => simulate::run(&site()?, args).await,
@@ -141,7 +149,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     });
     match code {
         Some(Code::Settings) => ExitCode::from(64),
-        Some(Code::BusOutage | Code::DatabaseOutage) => ExitCode::from(69),
+        Some(Code::BusOutage | Code::DatabaseOutage | Code::ModelOutage) => ExitCode::from(69),
         _ => ExitCode::FAILURE,
     }
 }

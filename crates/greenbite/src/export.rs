@@ -1,6 +1,7 @@
 //! `greenbite export`
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
@@ -22,24 +23,65 @@ pub enum Command {
 /// `greenbite export orders`
 #[derive(Debug, clap::Args)]
 pub struct Orders {
-    /// The restaurant's day, such as 2026-11-23
-    #[arg(long)]
-    day: NaiveDate,
+    /// The restaurant's day: today, yesterday, or a date such as 2026-11-23
+    #[arg(long, default_value = "today")]
+    day: Day,
     /// Where the day begins [default: the setting restaurant.timezone]
     #[arg(long)]
     timezone: Option<Tz>,
-    /// Where the file goes [default: orders-<day>.csv]
-    #[arg(long, value_name = "FILE.csv")]
+    /// Where the file goes: a file, or a folder in which it is orders-<day>.csv [default: this folder]
+    #[arg(long, value_name = "FILE.csv|DIR")]
     out: Option<PathBuf>,
+}
+
+/// A day, by its date or as seen from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Date(NaiveDate),
+    Today,
+    Yesterday,
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Day, String> {
+        match text {
+            "today" => Ok(Day::Today),
+            "yesterday" => Ok(Day::Yesterday),
+            date => date
+                .parse()
+                .map(Day::Date)
+                .map_err(|_| "say today, yesterday, or a date such as 2026-11-23".to_owned()),
+        }
+    }
+}
+
+impl Day {
+    /// Its date where the restaurant is.
+    fn date(self, now: DateTime<Utc>, zone: Tz) -> NaiveDate {
+        let today = now.with_timezone(&zone).date_naive();
+        match self {
+            Day::Date(date) => date,
+            Day::Today => today,
+            Day::Yesterday => today.pred_opt().unwrap_or(today),
+        }
+    }
 }
 
 /// Writes the file.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let Command::Orders(args) = command;
     let zone = args.timezone.unwrap_or(site.settings.restaurant.timezone);
-    let (from, before) = day(args.day, zone)?;
+    let date = args.day.date(Utc::now(), zone);
+    let (from, before) = day(date, zone)?;
     let lines = site.store().await?.orders_between(from, before).await?;
-    let out = args.out.unwrap_or_else(|| format!("orders-{}.csv", args.day).into());
+    let name = format!("orders-{date}.csv");
+    let out = match args.out {
+        None => name.into(),
+        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(file) => file,
+    };
     let bytes = write(&lines, zone)?;
     write_atomically(&out, &bytes).with_context(|| format!("{} cannot be written", out.display()))?;
 
@@ -47,13 +89,7 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
         lines.iter().map(|line| (line.order_number, line.order_total_cents)).collect();
     orders.dedup();
     let total: i64 = orders.iter().map(|(_, cents)| cents).sum();
-    say(&format!(
-        "{}: {} orders of {} ({zone}), {} in all",
-        out.display(),
-        orders.len(),
-        args.day,
-        money(total)
-    ));
+    say(&format!("{}: {} orders of {} ({zone}), {} in all", out.display(), orders.len(), date, money(total)));
     Ok(End::Done)
 }
 
@@ -166,6 +202,17 @@ mod tests {
         }
         assert_eq!(&rows[0][1], "2026-07-02 00:30:00", "the restaurant's time, not ours");
         assert_eq!(&rows[0][11], "'=HYPERLINK(\"http://x\")\n'-2");
+    }
+
+    #[test]
+    fn today_is_what_the_calendar_shows_where_the_restaurant_is() {
+        let now = "2026-07-01T22:30:00Z".parse().unwrap();
+        let date = |day: &str, zone| day.parse::<Day>().unwrap().date(now, zone).to_string();
+        assert_eq!(date("today", Tz::UTC), "2026-07-01");
+        assert_eq!(date("today", chrono_tz::Europe::Berlin), "2026-07-02");
+        assert_eq!(date("yesterday", chrono_tz::Europe::Berlin), "2026-07-01");
+        assert_eq!(date("2026-02-03", Tz::UTC), "2026-02-03");
+        assert!("tomorrow".parse::<Day>().unwrap_err().contains("yesterday"));
     }
 
     #[test]

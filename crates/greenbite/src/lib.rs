@@ -1,4 +1,4 @@
-//! The operator's command: provision, menu, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, webhooks.
+//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, webhooks.
 
 pub mod calibrate;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod export;
 pub mod import;
 pub mod journey;
 pub mod menus;
+pub mod models;
 pub mod progress;
 pub mod provision;
 pub mod schedule;

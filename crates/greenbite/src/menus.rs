@@ -32,6 +32,9 @@ pub struct Import {
     /// Sizes, toppings and sauces: columns kind,name,aliases,price
     #[arg(long, value_name = "OPTIONS.csv")]
     options: Option<PathBuf>,
+    /// Only where there is no menu yet; one that is there stays
+    #[arg(long)]
+    if_empty: bool,
 }
 
 /// Imports or prints the menu.
@@ -39,6 +42,11 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let store = site.store().await?;
     match command {
         Command::Import(files) => {
+            let before = store.menu_version().await?;
+            if let Some(version) = before.as_ref().filter(|_| files.if_empty) {
+                say(&format!("there is a menu already, {version}: it stays, and nothing was imported"));
+                return Ok(End::Done);
+            }
             let menu = match read(&files)? {
                 Ok(menu) => menu,
                 Err(mistakes) => {
@@ -46,7 +54,6 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                     return Ok(End::SomeRejected);
                 }
             };
-            let before = store.menu_version().await?;
             match menu::import(&store, &site.cache(), &menu).await {
                 Ok(()) => {}
                 // The menu stands; what is missing comes by itself.

@@ -12,8 +12,6 @@ use crate::config::Config;
 
 /// How long the bus may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
-/// The bus's user for operators.
-const USER: &str = "provision";
 
 /// The settings, and the servers that they name.
 pub struct Site {
@@ -24,10 +22,10 @@ pub struct Site {
 }
 
 impl Site {
-    /// Of this settings file, or `greenbite.toml` where there is one.
-    pub fn load(file: Option<&Path>) -> Result<Site, StartError> {
+    /// Of this settings file, or `greenbite.toml` where there is one; as this user of the bus where they name none.
+    pub fn load(file: Option<&Path>, user: &str) -> Result<Site, StartError> {
         let mut loaded = runtime::load::<Config>(Service::Greenbite, file)?;
-        loaded.settings.nats.user.get_or_insert_with(|| USER.to_owned());
+        loaded.settings.nats.user.get_or_insert_with(|| user.to_owned());
         Ok(Site { settings: loaded.settings, config: loaded.config })
     }
 
@@ -44,9 +42,12 @@ impl Site {
         let bus = Bus::connect(Service::Greenbite.as_str(), &self.settings.nats).await?;
         tokio::select! {
             () = bus.connected() => Ok(bus),
+            () = bus.unauthorised() => {
+                Err(StartError::unauthorised(self.settings.nats.user.as_deref().unwrap_or_default()))
+            }
             () = tokio::time::sleep(CONNECT) => Err(StartError::new(
                 Code::BusOutage,
-                format!("the bus does not let us in within {} s; check nats.url, nats.user and nats.password", CONNECT.as_secs()),
+                format!("the bus does not answer within {} s: does it run, and is nats.url right?", CONNECT.as_secs()),
             )),
         }
     }

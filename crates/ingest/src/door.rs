@@ -78,7 +78,7 @@ impl Door {
                     }
                 }
                 Err(error) => {
-                    return Err(StartError::settings(format!("ingest.listen = {address}: {error}")));
+                    return Err(StartError::listen("ingest.listen", address, &error));
                 }
             }
         };

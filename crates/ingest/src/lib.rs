@@ -40,9 +40,9 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let config = app.config().clone();
 
     let probed = store.clone();
-    app.dependency("database", Code::DatabaseOutage, move || {
+    app.server("database", Code::DatabaseOutage, move || {
         let store = probed.clone();
-        async move { store.ping().await.map_err(|error| error.to_string()) }
+        async move { store.ping().await }
     });
     app.task("relay", relay::Relay::new(store.clone(), app.handle(), &config).run());
     match config.listen() {

@@ -26,14 +26,14 @@ pub use config::Config;
 use judge::Judge;
 use meaning::Meaning;
 use resolver::ByRule;
-use stage::MenuValidator;
+use stage::{Bench, MenuValidator};
 
 /// Puts the station together.
 pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     let address = app.settings().memcached.address.clone();
-    let cache = || Cache::new(&address);
+    let cache = move || Cache::new(&address);
     let menu = MenuHandle::new(store, cache());
     let probe = menu.clone();
     app.dependency("menu", Code::NoMenu, move || {
@@ -44,29 +44,75 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let pairs = pairs(&config).map_err(|reason| StartError::new(Code::Settings, reason))?;
     let chosen = model::open(&config, false).await;
     let mut note = chosen.note;
-    let mut meaning =
-        chosen.embedder.map(|model| Arc::new(Meaning::new(model, Some(cache()), pairs.clone())));
-    // The first message should not wait for the menu's vectors. Without a menu there is nothing to prepare yet.
-    if let (Some(exact), Ok(lexicon)) = (meaning.clone(), menu.lexicon().await) {
-        if let Err(error) = exact.prepare(&lexicon).await {
-            tracing::warn!(%error, "the menu could not be read by the model");
-        } else if config.quantised {
-            match quantised(&exact, &config, cache(), &lexicon, pairs).await {
-                Ok(quantised) => {
-                    note.push_str(", in 8-bit blocks");
-                    meaning = Some(quantised);
-                }
-                Err(reason) => {
-                    tracing::warn!("8-bit blocks stay off: {reason}");
-                    note.push_str(&format!(", not in 8-bit blocks, because {reason}"));
-                }
-            }
-        }
+    let meaning = match chosen.embedder {
+        Some(embedder) => Some(ready(embedder, &mut note, &config, &cache, &menu, pairs.clone()).await),
+        None => None,
+    };
+    if chosen.may_come {
+        note.push_str("; the model takes over as soon as it can be had");
     }
     tracing::info!("names are matched by {note}");
-    app.note("names are matched by", note);
-    app.stage(MenuValidator::new(menu, Judge::new(meaning, config, Arc::new(ByRule))));
+    app.note(NOTE, note);
+    let judge = |meaning, config| Judge::new(meaning, config, Arc::new(ByRule));
+    let bench = Bench::new(judge(meaning, config.clone()));
+    if chosen.may_come {
+        let (handle, bench, menu, cache) = (app.handle(), bench.clone(), menu.clone(), cache.clone());
+        let stopping = app.shutdown_token();
+        app.task("model", async move {
+            let coming = async {
+                let embedder = model::come(&config).await?;
+                let mut note = embedder.model().to_owned();
+                let meaning = ready(embedder, &mut note, &config, &cache, &menu, pairs).await;
+                bench.take_over(judge(Some(meaning), config));
+                tracing::info!("the model has come: names are matched by {note} from now on");
+                handle.note(NOTE, note);
+                Ok::<_, embed::Error>(())
+            };
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                came = coming => if let Err(error) = came {
+                    tracing::warn!("the model will not come: {error}");
+                }
+            }
+        });
+    }
+    app.stage(MenuValidator::new(menu, bench));
     Ok(())
+}
+
+/// Under which name the station says what decides.
+const NOTE: &str = "names are matched by";
+
+/// A model that has read the menu, so that the first message need not wait for it; in 8-bit blocks where that is
+/// asked for and as good. Without a menu there is nothing to prepare yet.
+async fn ready(
+    embedder: embed::Embedder,
+    note: &mut String,
+    config: &Config,
+    cache: &impl Fn() -> Cache,
+    menu: &MenuHandle,
+    pairs: Vec<calibration::Pair>,
+) -> Arc<Meaning> {
+    let exact = Arc::new(Meaning::new(embedder, Some(cache()), pairs.clone()));
+    let Ok(lexicon) = menu.lexicon().await else { return exact };
+    if let Err(error) = exact.prepare(&lexicon).await {
+        tracing::warn!(%error, "the menu could not be read by the model");
+        return exact;
+    }
+    if !config.quantised {
+        return exact;
+    }
+    match quantised(&exact, config, cache(), &lexicon, pairs).await {
+        Ok(quantised) => {
+            note.push_str(", in 8-bit blocks");
+            quantised
+        }
+        Err(reason) => {
+            tracing::warn!("8-bit blocks stay off: {reason}");
+            note.push_str(&format!(", not in 8-bit blocks, because {reason}"));
+            exact
+        }
+    }
 }
 
 /// The labelled phrases that the settings name.

@@ -1,5 +1,7 @@
 //! The stage: an order's lines in, the verdict over them out.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use contracts::topology::MENU_VALIDATOR;
 use contracts::{ConsumerSpec, Decision, Extracted, OrderLine, Topic, Validated, Verdict};
 use menu::live::MenuHandle;
@@ -10,12 +12,32 @@ use crate::judge::Judge;
 /// Holds orders against the menu as it is now.
 pub struct MenuValidator {
     menu: MenuHandle,
-    judge: Judge,
+    judge: Bench,
+}
+
+/// The judge who is in office; another one may take over while messages are judged.
+#[derive(Clone)]
+pub struct Bench(Arc<RwLock<Arc<Judge>>>);
+
+impl Bench {
+    /// With this judge to begin with.
+    pub fn new(judge: Judge) -> Self {
+        Bench(Arc::new(RwLock::new(Arc::new(judge))))
+    }
+
+    /// From the next message on this one judges.
+    pub fn take_over(&self, judge: Judge) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(judge);
+    }
+
+    fn judge(&self) -> Arc<Judge> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl MenuValidator {
-    /// By this menu; where its keys do not answer, this judge does.
-    pub fn new(menu: MenuHandle, judge: Judge) -> Self {
+    /// By this menu; where its keys do not answer, the judge in office does.
+    pub fn new(menu: MenuHandle, judge: Bench) -> Self {
         MenuValidator { menu, judge }
     }
 
@@ -38,7 +60,7 @@ impl Stage for MenuValidator {
     async fn handle(&self, mut event: Extracted, _: &Context) -> Result<Outcome, StageError> {
         self.look_up(&mut event.lines).await?;
         let lexicon = self.menu.lexicon().await?;
-        let (found, decided_by) = self.judge.judge(event.lines, &lexicon).await;
+        let (found, decided_by) = self.judge.judge().judge(event.lines, &lexicon).await;
         let topic = match found.verdict {
             Verdict::Accepted => Topic::ValidatedAccepted,
             Verdict::Review => Topic::ValidatedReview,

@@ -32,7 +32,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             webhooks: Webhooks::default(),
-            fallback: Fallback::Order,
+            // What is not an order must not look like one: the order room's webhook is for nothing else unless it is asked for.
+            fallback: Fallback::None,
             file: PathBuf::from("notifications.jsonl"),
             timeout_ms: 5_000,
             patience_ms: 10_000,
@@ -139,8 +140,11 @@ impl Validate for Config {
         ("webhooks.review", "Discord webhook for reviews"),
         ("webhooks.enquiry", "Discord webhook for enquiries"),
         ("webhooks.misc", "Discord webhook for the rest"),
-        ("fallback", "whose webhook a category without its own uses: order, review, enquiry, misc or none"),
-        ("file", "where notifications are written that have no webhook at all"),
+        (
+            "fallback",
+            "whose webhook a category without its own uses: order, review, enquiry, misc, or none: the file",
+        ),
+        ("file", "where notifications are written that have no webhook"),
         ("timeout_ms", "how long one request to Discord may take"),
         ("patience_ms", "how long a message waits for Discord's limits before its category pauses"),
         ("outage_after", "failures in a row after which a category pauses until Discord answers again"),
@@ -187,15 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn a_category_without_its_own_webhook_uses_the_fallbacks() {
+    fn a_category_without_its_own_webhook_uses_the_fallbacks_and_never_the_orders_by_itself() {
         let mut config = with("https://a/1/x", "https://a/2/y");
         let whose = |config: &Config, category| config.webhook_for(category).map(|(whose, _)| whose);
         assert_eq!(whose(&config, Category::Misc), Some(Category::Misc));
-        assert_eq!(whose(&config, Category::Review), Some(Category::Order));
+        assert_eq!(
+            whose(&config, Category::Review),
+            None,
+            "the kitchen reads of orders alone, unless asked for otherwise"
+        );
         config.fallback = Fallback::Misc;
         assert_eq!(whose(&config, Category::Review), Some(Category::Misc));
-        config.fallback = Fallback::None;
-        assert_eq!(whose(&config, Category::Review), None);
         assert_eq!(whose(&with("", " "), Category::Order), None, "an empty address is none");
     }
 

@@ -171,6 +171,7 @@ impl Webhook {
     pub fn new(category: Category, url: Url, config: &Config, silence: Silence) -> Result<Self, String> {
         // Never a proxy on the way to this machine itself; and a webhook that redirects is none.
         let local = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+        runtime::use_ring();
         let builder = Client::builder()
             .timeout(config.timeout())
             .redirect(redirect::Policy::none())

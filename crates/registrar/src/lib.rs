@@ -26,9 +26,9 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     let probe = store.clone();
-    app.dependency("database", Code::DatabaseOutage, move || {
+    app.server("database", Code::DatabaseOutage, move || {
         let store = probe.clone();
-        async move { store.ping().await.map_err(|error| error.to_string()) }
+        async move { store.ping().await }
     });
 
     let file = Miscellaneous::open(&app.config().file)

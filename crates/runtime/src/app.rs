@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use contracts::{Code, ConsumerSpec, MessageId, Service};
+use contracts::{Code, ConsumerSpec, Failure, FailureKind, MessageId, Service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +94,32 @@ impl<C> App<C> {
     {
         let probe = Box::new(move || Box::pin(probe()) as BoxFuture<_>);
         self.dependencies.push(Dependency::new(name.into(), code, probe));
+    }
+
+    /// As [`App::dependency`], with a failure that knows whether it passes: one that never does (a wrong password) ends
+    /// the service with its reason.
+    pub fn server<P, F, E>(&mut self, name: impl Into<String>, code: Code, probe: P)
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Failure + Send + 'static,
+    {
+        // What is shared holds its dependencies: held by one of them, it would never go.
+        let shared = Arc::downgrade(&self.shared);
+        self.dependency(name, code, move || {
+            let (shared, answer) = (shared.clone(), probe());
+            async move {
+                answer.await.map_err(|error| {
+                    let reason = error.to_string();
+                    if error.kind() == FailureKind::Fatal
+                        && let Some(shared) = shared.upgrade()
+                    {
+                        shared.fatal(error.into());
+                    }
+                    reason
+                })
+            }
+        });
     }
 
     /// Notes something worth knowing (which model decides, where a file is written): shown by

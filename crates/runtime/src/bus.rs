@@ -165,7 +165,7 @@ impl Bus {
     }
 
     /// Waits until the server refuses our user or password; a bus that is only away never ends it.
-    pub(crate) async fn unauthorised(&self) {
+    pub async fn unauthorised(&self) {
         let mut state = self.link.state.subscribe();
         if state.wait_for(|state| state.unauthorised).await.is_err() {
             std::future::pending::<()>().await;

@@ -14,7 +14,7 @@ use crate::app::{App, Config};
 use crate::error::StartError;
 use crate::load::{self, FILE, Loaded, PREFIX};
 use crate::run;
-use crate::settings::{Settings, Validate};
+use crate::settings::{Database, Settings, Validate};
 use crate::telemetry;
 
 /// The whole of a station's `main`: reads the command line and the settings, and runs the service
@@ -100,7 +100,9 @@ pub fn settings_help<C: Config>(service: Service) -> String {
         "Settings, from defaults, then {FILE}, then the environment. A secret can also be given as\n\
          <NAME>_FILE, the path of a file that holds it.\n\n"
     );
-    describe(&mut text, "", &Settings::default(), Settings::HELP, Settings::SECRETS);
+    let mut defaults = Settings::default();
+    defaults.database.max_connections = Database::connections_of(service);
+    describe(&mut text, "", &defaults, Settings::HELP, Settings::SECRETS);
     describe(&mut text, service.as_str(), &C::default(), C::HELP, C::SECRETS);
     text.push_str(
         "\nOTEL_EXPORTER_OTLP_ENDPOINT sends traces and metrics; RUST_LOG overrides telemetry.log.\n\

@@ -26,6 +26,26 @@ impl StartError {
         StartError::new(Code::Settings, reason)
     }
 
+    /// The bus knows no such user, or another password of it.
+    pub fn unauthorised(user: &str) -> Self {
+        StartError::new(
+            Code::Permission,
+            format!(
+                "the bus does not take user '{user}' with this password: check nats.user and nats.password"
+            ),
+        )
+    }
+
+    /// Nobody can listen there.
+    pub fn listen(setting: &str, address: impl fmt::Display, error: &std::io::Error) -> Self {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; stop who uses it, or set another port",
+            std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+            _ => "",
+        };
+        StartError::settings(format!("{setting} = {address}: {error}{hint}"))
+    }
+
     /// What the process exits with: 64 for settings (as sysexits.h has it), 1 for the rest.
     pub fn exit_code(&self) -> ExitCode {
         match self.code {

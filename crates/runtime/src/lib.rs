@@ -99,6 +99,7 @@ mod settings;
 mod stage;
 mod stats;
 mod telemetry;
+mod tls;
 mod trace;
 mod upkeep;
 
@@ -117,5 +118,6 @@ pub use settings::{
     Validate,
 };
 pub use stage::{Context, Outcome, Stage, StageError};
+pub use tls::use_ring;
 pub use trace::Trace;
 pub use upkeep::{DurableState, GivenUp, Resolved, StreamState};

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 
 use crate::app::Config;
 use crate::error::StartError;
-use crate::settings::{Settings, Validate};
+use crate::settings::{Database, Settings, Validate};
 
 /// Where settings are looked for unless `--config` says otherwise.
 pub const FILE: &str = "greenbite.toml";
@@ -64,7 +64,11 @@ pub fn load_from<C: Config>(
     for path in settings_secrets.chain(own_secrets) {
         figment = secret_from_file(figment, &path)?;
     }
-    let Tracked { value: settings, unknown } = extract::<Settings>(&figment, "")?;
+    let Tracked { value: mut settings, unknown } = extract::<Settings>(&figment, "")?;
+    if !figment.contains("database.max_connections") {
+        settings.database.max_connections = Database::connections_of(service);
+    }
+    settings.database.join().map_err(StartError::settings)?;
     let tables = |name: &str| ALL_TABLES.iter().any(|service| service.as_str() == name);
     let unknown: Vec<&String> = unknown.iter().filter(|path| !tables(path)).collect();
     refuse_unknown(&unknown, "")?;

@@ -136,7 +136,7 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
 
     let listener = TcpListener::bind(&settings.http.listen)
         .await
-        .map_err(|error| StartError::settings(format!("http.listen = {}: {error}", settings.http.listen)))?;
+        .map_err(|error| StartError::listen("http.listen", &settings.http.listen, &error))?;
     let http_addr =
         listener.local_addr().map_err(|error| StartError::settings(format!("http.listen: {error}")))?;
 
@@ -211,11 +211,7 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
 }
 
 fn unauthorised(shared: &Shared) -> StartError {
-    let user = shared.settings.nats.user.as_deref().unwrap_or(shared.service.as_str());
-    StartError::new(
-        Code::Permission,
-        format!("the bus does not take user '{user}' with this password: check nats.user and nats.password"),
-    )
+    StartError::unauthorised(shared.settings.nats.user.as_deref().unwrap_or(shared.service.as_str()))
 }
 
 impl Running {

@@ -83,15 +83,59 @@ impl Default for Nats {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Database {
-    /// Where and as whom: `postgres://user:password@host/database`.
+    /// Where and as whom: `postgres://user:password@host/database`. As settings are read, the password below is put
+    /// into it.
     pub url: Secret,
-    /// Connections that the process may open.
+    /// The password, as it is: whatever characters it has, none is taken for a part of the URL.
+    pub password: Option<Secret>,
+    /// Connections that the process may open. It opens them when it needs them and closes those that are idle.
     pub max_connections: u32,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Database { url: Secret::new("postgres://greenbite@127.0.0.1:5432/greenbite"), max_connections: 8 }
+        Database {
+            url: Secret::new("postgres://greenbite@127.0.0.1:5432/greenbite"),
+            password: None,
+            max_connections: 4,
+        }
+    }
+}
+
+impl Database {
+    /// How many connections a service can make use of.
+    ///
+    /// PostgreSQL takes 97 beside the superuser's by default, and 30 busy replicas, five of each station, shall fit
+    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 2) + 6 + 4 = 85.
+    pub(crate) fn connections_of(service: Service) -> u32 {
+        match service {
+            // One listens for new messages, one relays; the doors and the house share the others.
+            Service::Ingest => 4,
+            // They read the menu when it changes, and a sign of life must not wait for that.
+            Service::Classifier | Service::Extractor | Service::MenuValidator => 2,
+            // One transaction at a time for each kind of outcome, and orders, enquiries and the rest come together.
+            Service::Registrar => 3,
+            // One transaction claims while another one marks.
+            Service::Notifier => 2,
+            // One process for all browsers.
+            Service::Dashboard => 6,
+            Service::Greenbite => 4,
+        }
+    }
+
+    /// Puts the password, where there is one, into the URL, in place of the one that is there.
+    pub(crate) fn join(&mut self) -> Result<(), String> {
+        let Some(password) = self.password.as_ref().filter(|password| !password.expose().is_empty()) else {
+            return Ok(());
+        };
+        // Neither the address nor the reason is quoted: it may hold a password of its own.
+        let mut url = url::Url::parse(self.url.expose()).map_err(|_| {
+            "database.url cannot be read; it looks like postgres://user@host:5432/greenbite".to_owned()
+        })?;
+        // As a parameter it holds for sockets too, which have no host to stand before.
+        url.query_pairs_mut().append_pair("password", password.expose());
+        self.url = Secret::new(url);
+        Ok(())
     }
 }
 
@@ -299,8 +343,12 @@ impl Validate for Settings {
         ("nats.user", "user of the bus; the service's name where only a password is set"),
         ("nats.password", "its password"),
         ("nats.request_timeout_ms", "how long an answer of the bus may take"),
-        ("database.url", "PostgreSQL, with user and password"),
-        ("database.max_connections", "connections that the process may open"),
+        ("database.url", "PostgreSQL, with user and, unless it is given apart, password"),
+        ("database.password", "its password, whatever characters it has; overrides the one in the URL"),
+        (
+            "database.max_connections",
+            "connections that the process may open, when it needs them; five replicas of each station fit PostgreSQL's 100",
+        ),
         ("memcached.address", "the menu's cache"),
         ("http.listen", "where /healthz and /readyz are; port 0 takes any free one and prints it"),
         ("line.ack_wait_ms", "how long a delivered message may go without a sign of life"),
@@ -326,7 +374,7 @@ impl Validate for Settings {
             "where its days begin, and the zone of times without an offset: Europe/Berlin",
         ),
     ];
-    const SECRETS: &'static [&'static str] = &["nats.password", "database.url"];
+    const SECRETS: &'static [&'static str] = &["nats.password", "database.url", "database.password"];
 
     fn validate(&self, _: &Settings) -> Result<(), String> {
         let known =

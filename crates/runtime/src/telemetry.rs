@@ -78,6 +78,7 @@ pub(crate) fn install(service: Service, settings: &Telemetry) -> Result<Guard, S
 }
 
 fn exporters(service: Service) -> Result<Guard, StartError> {
+    crate::use_ring();
     let failed =
         |error: &dyn std::fmt::Display| StartError::settings(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"));
     let resource = Resource::builder()

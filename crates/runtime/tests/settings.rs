@@ -44,6 +44,56 @@ fn refused(file: &str, variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn the_databases_password_may_be_given_apart_and_hold_any_character() {
+    let url = |variables: &[(&str, &str)]| {
+        let loaded = read("", variables).unwrap();
+        url::Url::parse(loaded.settings.database.url.expose()).unwrap()
+    };
+    let apart = |url: &url::Url| {
+        url.query_pairs().find(|(name, _)| name == "password").map(|(_, value)| value.into_owned())
+    };
+    let address = ("GREENBITE_DATABASE__URL", "postgres://me:old@host/db?sslmode=disable");
+    for password in ["p@ss/w:rd", "a?b#c&d=e%41+ f", "ünïcode'\"\\", "12345"] {
+        let url = url(&[address, ("GREENBITE_DATABASE__PASSWORD", password)]);
+        assert_eq!(apart(&url).as_deref(), Some(password));
+        assert_eq!((url.username(), url.host_str(), url.path()), ("me", Some("host"), "/db"));
+    }
+    let unchanged = url(&[address, ("GREENBITE_DATABASE__PASSWORD", "")]);
+    assert_eq!(unchanged.as_str(), address.1, "an empty one is none");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from a file\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_eq!(
+        apart(&url(&[address, ("GREENBITE_DATABASE__PASSWORD_FILE", path)])).as_deref(),
+        Some("from a file")
+    );
+    let said =
+        refused("", &[("GREENBITE_DATABASE__URL", "no:se cret"), ("GREENBITE_DATABASE__PASSWORD", "hush")]);
+    assert!(said.contains("database.url") && !said.contains("hush") && !said.contains("cret"), "{said}");
+    assert!(
+        !format!("{:?}", read("", &[("GREENBITE_DATABASE__PASSWORD", "hush")]).unwrap().settings)
+            .contains("hush")
+    );
+}
+
+#[test]
+fn thirty_replicas_of_all_stations_fit_the_connections_that_postgresql_has() {
+    let of = |service| {
+        let loaded: Loaded<()> = load_from(service, None, []).unwrap();
+        loaded.settings.database.max_connections
+    };
+    let stations: u32 = Service::STATIONS.into_iter().map(of).sum();
+    // 100 by default, 3 of them for the superuser.
+    assert!(5 * stations + of(Service::Dashboard) + of(Service::Greenbite) <= 97);
+    let set = load_from::<()>(
+        Service::Registrar,
+        None,
+        [("GREENBITE_DATABASE__MAX_CONNECTIONS".into(), "9".into())],
+    );
+    assert_eq!(set.unwrap().settings.database.max_connections, 9);
+}
+
+#[test]
 fn the_file_overrides_the_defaults_and_the_environment_the_file() {
     let file = "[nats]\nurl = \"nats://file\"\n[line]\nmax_deliver = 15\n[menu-validator]\nthreshold = 0.5\n[classifier]\nanything = 1\n";
     let loaded = read(file, &[]).unwrap();

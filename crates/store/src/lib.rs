@@ -43,6 +43,8 @@ pub use error::Error;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is tried before it is used: the server may have restarted.
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(1);
+/// A connection that was idle for longer is closed: others may need its place.
+const IDLE_BEFORE_CLOSE: Duration = Duration::from_secs(60);
 
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -66,6 +68,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(IDLE_BEFORE_CLOSE)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(async move {

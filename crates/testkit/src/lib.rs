@@ -12,9 +12,11 @@
 //! Every server keeps its data in a directory of its own that goes with it, and ends with the process that
 //! started it, even when that is killed with SIGKILL. `cargo xtask test` installs what is needed.
 
+mod access;
 pub mod chaos;
 pub mod discord;
 mod home;
+pub mod hub;
 pub mod line;
 mod memcached;
 pub mod nats;
@@ -22,6 +24,7 @@ mod port;
 mod postgres;
 mod process;
 mod programs;
+pub mod readme;
 mod watchdog;
 
 pub use home::{Home, random_password, unprivileged_user};
@@ -31,7 +34,7 @@ pub use nats::Nats;
 pub use port::free_port;
 pub use postgres::{Durability, Postgres};
 pub use process::{Exit, Process, wait_until};
-pub use programs::{find_program, postgres_programs};
+pub use programs::{NATS_SERVER, find_program, nats_server, postgres_programs};
 
 /// The repository's root, for the files that tests and tools read at run time.
 pub fn repository() -> std::path::PathBuf {

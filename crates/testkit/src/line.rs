@@ -85,7 +85,7 @@ struct Station {
 }
 
 /// The line's database.
-const DATABASE: &str = "greenbite";
+pub(crate) const DATABASE: &str = "greenbite";
 /// How long a station may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a station may take to end in good order; longer than its own grace period.
@@ -333,8 +333,11 @@ impl Line {
     pub fn greenbite_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(Service::Greenbite);
         if arguments.first() == Some(&"provision") {
-            // It migrates and grants: as the tables' owner.
+            // It migrates, grants and creates streams: as the tables' owner, and the bus's user for that.
             command.env("GREENBITE_DATABASE__URL", self.postgres.url(DATABASE));
+            command.env("GREENBITE_NATS__USER", topology::PROVISION);
+            command
+                .env("GREENBITE_NATS__PASSWORD", self.nats.password(topology::PROVISION).unwrap_or_default());
         }
         command.args(arguments).current_dir(self.home.path());
         command
@@ -364,8 +367,17 @@ impl Line {
 
     /// The URL of the line's database, as this service.
     pub fn database_url_of(&self, service: Service) -> String {
-        let password = self.role_passwords.get(&service).map(String::as_str).unwrap_or_default();
-        self.postgres.url_as(&role_of(service), password, DATABASE)
+        self.postgres.url_as(&role_of(service), self.role_password(service), DATABASE)
+    }
+
+    /// The password of this service's role.
+    pub(crate) fn role_password(&self, service: Service) -> &str {
+        self.role_passwords.get(&service).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Where the line's programs are.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
     }
 
     /// The process id of a station, to be measured.
@@ -501,7 +513,7 @@ impl Line {
             }
         }
         let user = match service {
-            Service::Greenbite => "provision",
+            Service::Greenbite => topology::OPERATOR,
             station => station.as_str(),
         };
         command.env("GREENBITE_NATS__URL", self.nats.url()).env("GREENBITE_NATS__USER", user);
@@ -542,7 +554,7 @@ impl Drop for Line {
 }
 
 /// The database's role of a service; `deploy/postgres/roles.sql` says what it may do.
-fn role_of(service: Service) -> String {
+pub(crate) fn role_of(service: Service) -> String {
     match service {
         Service::Greenbite => "greenbite_operator".to_owned(),
         service => format!("greenbite_{}", service.as_str().replace('-', "_")),

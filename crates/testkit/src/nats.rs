@@ -10,7 +10,7 @@ use anyhow::Context;
 use contracts::topology;
 use nix::sys::signal::Signal;
 
-use crate::{Home, Process, find_program, port, random_password, repository};
+use crate::{Home, Process, nats_server, port, random_password, repository};
 
 /// A private nats-server with JetStream on a port of its own.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Nats {
     async fn run(&self) -> anyhow::Result<()> {
         let storage = self.home.path().join("storage");
         fs::create_dir_all(&storage)?;
-        let mut command = Command::new(find_program("nats-server", "nats-server")?);
+        let mut command = Command::new(nats_server()?);
         command.args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
         command.arg("--jetstream").arg("--store_dir").arg(&storage);
         if !self.passwords.is_empty() {

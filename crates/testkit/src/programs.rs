@@ -17,6 +17,21 @@ pub fn find_program(name: &str, package: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Names another nats-server than the one that is installed: `cargo xtask test --nats PATH` sets it.
+pub const NATS_SERVER: &str = "TESTKIT_NATS_SERVER";
+
+/// The nats-server that tests and the demo run: the one that [`NATS_SERVER`] names, or the one that is installed.
+pub fn nats_server() -> anyhow::Result<PathBuf> {
+    match std::env::var_os(NATS_SERVER).filter(|path| !path.is_empty()) {
+        Some(path) => {
+            let path = PathBuf::from(path);
+            anyhow::ensure!(path.is_file(), "{NATS_SERVER} names {}, which is no file", path.display());
+            Ok(path)
+        }
+        None => find_program("nats-server", "nats-server"),
+    }
+}
+
 /// The directory of PostgreSQL's `initdb` and `postgres`, the newest where there are several.
 pub fn postgres_programs() -> anyhow::Result<PathBuf> {
     let complete = |place: &Path| place.join("initdb").is_file() && place.join("postgres").is_file();

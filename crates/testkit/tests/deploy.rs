@@ -4,12 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 use contracts::{Service as Name, topology};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use testkit::{Postgres, postgres_programs, repository};
 
 /// `docker-compose.yml`: what of the Compose specification we use, and nothing else.
@@ -25,19 +29,20 @@ struct Root {
 struct Include {
     path: String,
     project_directory: String,
-    env_file: String,
 }
 
 /// `deploy/compose.yml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Compose {
+    #[serde(rename = "x-logging")]
+    _logging: IgnoredAny,
     #[serde(rename = "x-station")]
     _station: IgnoredAny,
     #[serde(rename = "x-health")]
     _health: IgnoredAny,
-    #[serde(rename = "x-servers")]
-    _servers: IgnoredAny,
+    #[serde(rename = "x-settings")]
+    _settings: IgnoredAny,
     services: BTreeMap<String, Service>,
     volumes: BTreeMap<String, Option<NoOptions>>,
 }
@@ -51,8 +56,9 @@ struct NoOptions {}
 struct Service {
     image: String,
     build: Option<Build>,
+    entrypoint: Option<Vec<String>>,
     command: Option<Vec<String>>,
-    restart: Option<Restart>,
+    restart: Option<String>,
     stop_grace_period: Option<String>,
     #[serde(default)]
     read_only: bool,
@@ -62,8 +68,11 @@ struct Service {
     security_opt: Vec<String>,
     #[serde(default)]
     depends_on: BTreeMap<String, DependsOn>,
+    /// Without a value: handed on where `.env` sets it.
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    environment: BTreeMap<String, Option<String>>,
+    logging: Option<Logging>,
+    mem_limit: Option<String>,
     #[serde(default)]
     volumes: Vec<String>,
     #[serde(default)]
@@ -73,6 +82,10 @@ struct Service {
     profiles: Vec<String>,
     #[serde(rename = "shm_size")]
     _shm_size: Option<String>,
+    #[serde(rename = "user")]
+    _user: Option<String>,
+    #[serde(rename = "working_dir")]
+    _working_dir: Option<String>,
     #[serde(default, rename = "stdin_open")]
     _stdin_open: bool,
     #[serde(default, rename = "tty")]
@@ -86,11 +99,11 @@ struct Build {
     dockerfile: String,
 }
 
-#[derive(Deserialize, PartialEq, Debug)]
-#[serde(rename_all = "kebab-case")]
-enum Restart {
-    UnlessStopped,
-    OnFailure,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logging {
+    driver: String,
+    options: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -125,19 +138,28 @@ fn compose() -> Compose {
     serde_saphyr::from_str(&read("deploy/compose.yml")).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The variables of an env file.
-fn env_file(path: &str) -> BTreeMap<String, String> {
-    read(path)
-        .lines()
+/// The variables that `deploy/passwords` makes of `.env.example`.
+fn env_file() -> BTreeMap<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("env");
+    let passwords = || Command::new(repository().join("deploy/passwords")).arg(&file).output().unwrap();
+    let output = passwords();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "others can read the passwords");
+    assert!(passwords().status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), text, "what is set stays as it is");
+    text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| {
-            let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{path}: {line}"));
+            let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+            assert!(!value.is_empty(), "deploy/passwords leaves {key} empty");
             (key.to_owned(), value.to_owned())
         })
         .collect()
 }
 
-/// Replaces `${NAME:?}` and `${NAME:-default}` as Compose does; notes the names that were asked for.
+/// Replaces `${NAME:?what to do}` and `${NAME:-default}` as Compose does; notes the names that were asked for.
 fn interpolate(text: &str, variables: &BTreeMap<String, String>, asked: &mut BTreeSet<String>) -> String {
     let mut result = String::new();
     let mut rest = text;
@@ -147,31 +169,41 @@ fn interpolate(text: &str, variables: &BTreeMap<String, String>, asked: &mut BTr
         let (name, default) = match inside.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => {
-                (inside.strip_suffix(":?").unwrap_or_else(|| panic!("neither :- nor :? in {text}")), None)
+                (inside.split_once(":?").unwrap_or_else(|| panic!("neither :- nor :? in {text}")).0, None)
             }
         };
         asked.insert(name.to_owned());
         let value = variables.get(name).map(String::as_str).or(default);
-        result.push_str(value.unwrap_or_else(|| panic!("deploy/compose.dev.env does not set {name}")));
+        result.push_str(value.unwrap_or_else(|| panic!(".env.example knows nothing of {name}")));
         rest = after;
     }
     result + rest
 }
 
+fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
+    interpolate(text, variables, &mut BTreeSet::new())
+}
+
 /// The environment that a service gets.
-fn environment(service: &Service) -> BTreeMap<String, String> {
-    let variables = env_file("deploy/compose.dev.env");
-    let asked = &mut BTreeSet::new();
+fn environment(service: &Service, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     service
         .environment
         .iter()
-        .map(|(key, value)| (key.clone(), interpolate(value, &variables, asked)))
+        .filter_map(|(key, value)| {
+            let value = value.as_ref().map(|value| filled(value, variables));
+            Some((key.clone(), value.or_else(|| variables.get(key).cloned())?))
+        })
         .collect()
 }
 
 /// The services that run our own binaries.
 fn our_own(compose: &Compose) -> impl Iterator<Item = (&String, &Service)> {
-    compose.services.iter().filter(|(_, service)| service.build.is_some())
+    compose.services.iter().filter(|(_, service)| service.image.contains("/greenbite:"))
+}
+
+/// Those of them that stay: the stations and the page.
+fn stations(compose: &Compose) -> impl Iterator<Item = (&String, &Service)> {
+    our_own(compose).filter(|(_, service)| service.healthcheck.is_some())
 }
 
 fn seconds(text: &str) -> u64 {
@@ -187,9 +219,6 @@ fn the_compose_files_are_what_the_specification_allows_and_include_each_other() 
     let [include] = root.include.as_slice() else { panic!("one file is included") };
     assert!(repository().join(&include.path).is_file(), "{}", include.path);
     assert_eq!(include.project_directory, ".", "paths in deploy/compose.yml begin at the repository's root");
-    let default = interpolate(&include.env_file, &BTreeMap::new(), &mut BTreeSet::new());
-    assert!(repository().join(&default).is_file(), "{default}");
-    assert!(read(&default).starts_with("# FOR DEVELOPMENT ONLY."), "{default} does not say what it is");
     compose();
 }
 
@@ -199,7 +228,7 @@ fn every_station_is_a_service_and_every_service_that_it_waits_for_exists() {
     for name in Name::STATIONS.into_iter().chain([Name::Dashboard]) {
         let service = compose.services.get(name.as_str()).unwrap_or_else(|| panic!("no service {name}"));
         assert_eq!(service.command.as_deref(), Some(&[name.to_string()][..]), "{name}");
-        assert_eq!(service.restart, Some(Restart::UnlessStopped), "{name}");
+        assert_eq!(service.restart.as_deref(), Some("unless-stopped"), "{name}");
         let health = service.healthcheck.as_ref().unwrap_or_else(|| panic!("{name} has no health check"));
         assert_eq!(health.test, ["CMD", name.as_str(), "healthcheck"], "{name}");
         assert_eq!(
@@ -241,7 +270,10 @@ fn images_are_pinned_by_version() {
         .lines()
         .filter_map(|line| line.strip_prefix("FROM "))
         .map(|line| line.split(' ').next().unwrap_or_default().to_owned());
-    for image in compose.services.values().map(|service| service.image.clone()).chain(bases) {
+    let stages = ["rust", "manifests", "build"];
+    let variables = BTreeMap::new();
+    let images = compose.services.values().map(|service| filled(&service.image, &variables));
+    for image in images.chain(bases).filter(|image| !stages.contains(&image.as_str())) {
         let (_, tag) = image.split_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
         let version = tag.split('-').next().unwrap_or_default();
         let numbers = version.split('.').filter(|part| part.parse::<u32>().is_ok()).count();
@@ -258,7 +290,8 @@ fn a_station_can_be_scaled_and_ends_before_it_is_killed() {
         .skip(1)
         .find_map(|rest| rest.split([',', ' ']).next()?.replace('_', "").parse().ok())
         .expect("runtime's settings have a default of grace_ms");
-    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "provision") {
+    let variables = env_file();
+    for (name, service) in stations(&compose) {
         let stop = seconds(service.stop_grace_period.as_deref().unwrap_or("10s"));
         assert!(
             stop * 1_000 > grace + 5_000,
@@ -270,6 +303,7 @@ fn a_station_can_be_scaled_and_ends_before_it_is_killed() {
             continue;
         }
         for port in &service.ports {
+            let port = filled(port, &variables);
             let host = port.rsplit_once(':').map(|(host, _)| host).unwrap_or_default();
             let range = host.rsplit_once(':').map_or(host, |(_, range)| range);
             assert!(
@@ -279,30 +313,65 @@ fn a_station_can_be_scaled_and_ends_before_it_is_killed() {
         }
     }
     assert!(!read("deploy/compose.yml").contains("container_name"), "a name for a container allows only one");
+    for (name, service) in compose.services.iter().filter(|(name, _)| name.as_str() != "nats-box") {
+        let logging = service.logging.as_ref().unwrap_or_else(|| panic!("{name}'s log grows without end"));
+        assert_eq!(logging.driver, "json-file", "{name}");
+        assert!(
+            logging.options.contains_key("max-size") && logging.options.contains_key("max-file"),
+            "{name}"
+        );
+    }
+    assert!(
+        our_own(&compose).all(|(_, service)| service.mem_limit.is_some()),
+        "a station may take all memory"
+    );
+}
+
+/// Which the bounds of the stations' connections are made for: `runtime` sums them up for 30 replicas.
+#[test]
+fn the_database_allows_a_hundred_connections_and_no_station_is_told_to_open_more_than_its_own() {
+    let compose = compose();
+    let allowed = compose.services["postgres"].command.as_ref().unwrap().last().unwrap();
+    assert_eq!(filled(allowed, &BTreeMap::new()), "max_connections=100");
+    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "model") {
+        assert_eq!(service.environment["GREENBITE_DATABASE__MAX_CONNECTIONS"], None, "{name}");
+    }
 }
 
 #[test]
-fn every_password_that_is_asked_for_is_set_and_every_one_that_is_set_is_asked_for() {
+fn every_password_that_is_asked_for_is_made_and_every_variable_of_the_example_is_asked_for() {
     let compose = compose();
-    let variables = env_file("deploy/compose.dev.env");
+    let variables = env_file();
     let mut asked = BTreeSet::new();
     for service in compose.services.values() {
-        for text in service.environment.values().chain(&service.ports) {
+        let given = service.environment.values().flatten();
+        let lists = service.ports.iter().chain(&service.volumes).chain(service.command.iter().flatten());
+        let ones = [&service.image].into_iter().chain(&service.mem_limit).chain(&service._user);
+        for text in given.chain(lists).chain(ones) {
             interpolate(text, &variables, &mut asked);
         }
+        let handed_on = service.environment.iter().filter(|(_, value)| value.is_none());
+        asked.extend(handed_on.map(|(name, _)| name.clone()));
     }
-    for (name, value) in &variables {
-        assert!(asked.contains(name), "{name} is set and nobody asks for it");
-        assert!(value.starts_with("dev-only-"), "{name} does not say that it is for development");
+    for line in read(".env.example").lines() {
+        let (name, _) = line.trim_start_matches('#').split_once('=').unwrap_or_default();
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+            assert!(asked.contains(name), ".env.example offers {name} and nobody asks for it");
+        }
     }
+    assert!(asked.iter().any(|name| name == "GREENBITE_DASHBOARD__MODE"));
 
-    let nats = environment(&compose.services["nats"]);
+    let nats = environment(&compose.services["nats"], &variables);
     for user in topology::users() {
         let variable = user.password_variable();
         let password = nats.get(&variable).unwrap_or_else(|| panic!("the bus is not given {variable}"));
+        assert!(
+            password.starts_with(|c: char| c.is_ascii_alphabetic()),
+            "the bus reads {variable} as a number"
+        );
         // The others know what their own user's password is.
         for (name, service) in our_own(&compose) {
-            let environment = environment(service);
+            let environment = environment(service, &variables);
             let own =
                 environment.get("GREENBITE_NATS__USER").map_or(name.as_str(), String::as_str) == user.name;
             assert_eq!(environment.values().any(|value| value == password), own, "{name} and {variable}");
@@ -315,9 +384,11 @@ fn every_password_that_is_asked_for_is_set_and_every_one_that_is_set_is_asked_fo
 #[test]
 fn what_it_mounts_and_builds_from_is_there() {
     let compose = compose();
-    let mut dockerfiles = BTreeSet::new();
+    let variables = env_file();
+    let mut builders = Vec::new();
     for (name, service) in &compose.services {
         for volume in &service.volumes {
+            let volume = filled(volume, &variables);
             let (source, _) = volume.split_once(':').unwrap();
             if source.starts_with('.') {
                 assert!(repository().join(source).exists(), "{name} mounts {source}");
@@ -326,11 +397,16 @@ fn what_it_mounts_and_builds_from_is_there() {
             }
         }
         if let Some(build) = &service.build {
-            assert_eq!(build.context, ".", "{name}");
-            dockerfiles.insert(build.dockerfile.clone());
+            assert_eq!(
+                (build.context.as_str(), build.dockerfile.as_str()),
+                (".", "deploy/Dockerfile"),
+                "{name}"
+            );
+            builders.push(name.as_str());
         }
     }
-    assert_eq!(dockerfiles.into_iter().collect::<Vec<_>>(), ["deploy/Dockerfile"]);
+    // Of several that build one image at once, one may find that it exists already.
+    assert_eq!(builders, ["provision"]);
     assert!(compose.volumes.values().all(Option::is_none));
 
     // What Docker may see is what the Dockerfile copies.
@@ -361,8 +437,9 @@ fn what_it_mounts_and_builds_from_is_there() {
         );
     }
     // The binaries that compose runs.
-    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "provision") {
-        let binary = &service.command.as_ref().unwrap_or_else(|| panic!("{name} runs nothing"))[0];
+    for (name, service) in our_own(&compose) {
+        let words = service.entrypoint.as_ref().or(service.command.as_ref());
+        let binary = &words.unwrap_or_else(|| panic!("{name} runs nothing"))[0];
         let listed = dockerfile.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == binary);
         assert!(listed, "the image does not hold {binary}");
     }
@@ -379,10 +456,16 @@ fn compiled_in() -> Vec<PathBuf> {
                 && path.components().any(|part| part.as_os_str() == "src")
             {
                 let text = fs::read_to_string(&path).unwrap();
-                for macro_name in ["include_str!(\"", "include_bytes!(\""] {
+                for macro_name in
+                    ["include_str!(\"", "include_bytes!(\"", "include_str!(concat!(\"", "migrate!(\""]
+                {
                     for rest in text.split(macro_name).skip(1) {
                         let name = rest.split('"').next().unwrap_or_default();
-                        let Ok(full) = path.with_file_name("").join(name).canonicalize() else { continue };
+                        let folder = path.parent().unwrap();
+                        // Of most macros the file's folder is the root, of sqlx's the crate's.
+                        let migrations = macro_name.starts_with("migrate");
+                        let folder = if migrations { folder.parent().unwrap() } else { folder };
+                        let Ok(full) = folder.join(name).canonicalize() else { continue };
                         if let Ok(inside) = full.strip_prefix(repository())
                             && !inside.starts_with("crates")
                         {
@@ -403,20 +486,25 @@ fn compiled_in() -> Vec<PathBuf> {
 fn every_station_understands_the_environment_that_it_is_given() {
     let binaries = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
     let compose = compose();
-    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "provision") {
+    let variables = env_file();
+    for (name, service) in stations(&compose) {
         let binary = binaries.join(name);
         assert!(binary.is_file(), "{} is not built: `cargo xtask test` builds all", binary.display());
         let output = Command::new(&binary)
             .arg("settings")
             .env_clear()
-            .envs(environment(service))
+            .envs(environment(service, &variables))
+            .env("GREENBITE_CONFIG", repository().join("deploy/greenbite.toml"))
             .current_dir(std::env::temp_dir())
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.contains("nats://nats:4222"), "{name} does not see its settings: {text}");
-        assert!(!text.contains("dev-only-"), "{name} prints passwords");
+        let secrets = variables
+            .iter()
+            .filter(|(name, _)| ["PASSWORD", "KEY", "TOKEN"].iter().any(|word| name.contains(word)));
+        assert!(!secrets.into_iter().any(|(_, value)| text.contains(value)), "{name} prints passwords");
     }
 }
 
@@ -442,11 +530,12 @@ fn ports_are_the_ones_on_which_things_listen() {
     for (name, variable) in
         [("ingest", "GREENBITE_INGEST__LISTEN"), ("dashboard", "GREENBITE_DASHBOARD__LISTEN")]
     {
-        let listen = &compose.services[name].environment[variable];
+        let listen = compose.services[name].environment[variable].as_ref().unwrap();
         assert_eq!(vec![listen.rsplit(':').next().unwrap().to_owned()], container(name), "{name}");
     }
-    for (name, service) in &compose.services {
-        for port in &service.ports {
+    let variables = env_file();
+    for (name, service) in compose.services.iter().filter(|(name, _)| name.as_str() != "caddy") {
+        for port in service.ports.iter().map(|port| filled(port, &variables)) {
             assert!(port.starts_with("127.0.0.1:"), "{name} is open to the network by {port}");
         }
     }
@@ -465,35 +554,46 @@ fn the_buss_users_are_the_ones_of_the_code() {
 async fn the_databases_roles_get_their_passwords_and_then_their_privileges() {
     let postgres = Postgres::start().await.unwrap();
     let database = postgres.database().await.unwrap();
-    let name = database.rsplit('/').next().unwrap().to_owned();
+    let database_name = database.rsplit('/').next().unwrap().to_owned();
     let administrator = postgres.url("");
     let password = administrator.split([':', '@']).nth(2).unwrap().to_owned();
     let mut script = Command::new("sh");
     script.arg(repository().join("deploy/postgres/passwords.sh"));
     let path = format!("{}:{}", postgres_programs().unwrap().display(), std::env::var("PATH").unwrap());
     script.env("PATH", path).env("PGHOST", "127.0.0.1").env("PGPORT", postgres.port().to_string());
-    script.env("POSTGRES_USER", "postgres").env("POSTGRES_DB", &name).env("PGPASSWORD", password);
+    script.env("PGUSER", "postgres").env("PGDATABASE", &database_name).env("PGPASSWORD", password);
     let compose = compose();
-    let service = environment(&compose.services["postgres"]);
-    script.envs(service.iter().filter(|(key, _)| key.starts_with("GREENBITE_")));
-    let output = script.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut variables = env_file();
+    for round in ["made", "changed"] {
+        // Any character may be in a password.
+        let ingest = format!("p@ss/w'rd:?#%20\"&{round}");
+        variables.insert("GREENBITE_DATABASE_PASSWORD_INGEST".to_owned(), ingest);
+        let service = environment(&compose.services["roles"], &variables);
+        script.envs(service.iter().filter(|(key, _)| key.starts_with("GREENBITE_")));
+        let output = script.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 
     // Privileges, as `greenbite provision` gives them.
-    let mut owner = <sqlx::PgConnection as sqlx::Connection>::connect(&database).await.unwrap();
+    let mut owner = PgConnection::connect(&database).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(read("deploy/postgres/roles.sql"))).execute(&mut owner).await.unwrap();
 
-    // Every service's own URL opens the database, and only as that service.
-    for (name, service) in our_own(&compose).filter(|(name, _)| name.as_str() != "provision") {
-        let url = environment(service)["GREENBITE_DATABASE__URL"].clone();
-        let url = url.replace(
-            "@postgres/greenbite",
-            &format!("@127.0.0.1:{}{}", postgres.port(), &database[database.rfind('/').unwrap()..]),
-        );
-        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+    // Every service gets in with what it is given, and only as itself.
+    for (name, service) in stations(&compose) {
+        let given = environment(service, &variables);
+        let options = PgConnectOptions::from_str(&given["GREENBITE_DATABASE__URL"]).unwrap();
+        let options = options.password(&given["GREENBITE_DATABASE__PASSWORD"]);
+        let options = options.host("127.0.0.1").port(postgres.port()).database(&database_name);
+        let mut connection = PgConnection::connect_with(&options)
             .await
             .unwrap_or_else(|error| panic!("{name} does not get into the database: {error}"));
         let forged = sqlx::query("UPDATE orders SET total_cents = 1").execute(&mut connection).await;
         assert!(forged.is_err(), "{name} may change orders");
     }
+
+    // Who knows another owner's password than the database reads what is wrong.
+    let output = script.env("PGPASSWORD", "wrong").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.lines().count() == 1, "{said}");
+    assert!(said.starts_with("The database refuses GREENBITE_DATABASE_PASSWORD"), "{said}");
 }

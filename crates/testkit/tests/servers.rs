@@ -133,7 +133,7 @@ async fn a_database_keeps_what_was_committed_over_a_restart_and_a_crash() {
 async fn a_server_that_does_not_start_is_quoted() {
     let nats = Nats::start().await.unwrap();
     let home = testkit::Home::temporary().unwrap();
-    let mut command = Command::new(testkit::find_program("nats-server", "nats-server").unwrap());
+    let mut command = Command::new(testkit::nats_server().unwrap());
     command.args(["--addr", "127.0.0.1", "--port", &nats.port().to_string()]);
     let log = home.path().join("log");
     let mut second =

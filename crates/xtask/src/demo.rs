@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use comfy_table::{CellAlignment, Table, presets};
-use contracts::Service;
 use testkit::line::Options;
+use testkit::readme::{self, Shown};
 use testkit::{Durability, Line, repository};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,6 +40,9 @@ pub struct Arguments {
     release: bool,
 }
 
+/// Where its data is, and how a terminal reaches it.
+const FOLDER: &str = ".local/demo";
+
 /// The model that reads names; minilm stands in where the hub is out of reach.
 const MODEL: &str = "Alibaba-NLP/gte-modernbert-base";
 
@@ -65,7 +68,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Err(error) = minilm::ensure() {
         println!("Without a model, should the hub be out of reach too, words alone match names: {error:#}");
     }
-    println!("Building");
+    println!("Building; the first time that is some 500 crates, and minutes");
     let mut build = cargo::command();
     build.args(["build", "--workspace", "--bins"]);
     if arguments.release {
@@ -73,7 +76,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     cargo::run(&mut build)?;
 
-    let home = repository().join(".local/demo");
+    let home = repository().join(FOLDER);
     let _lock = make_room(&home, arguments.go_on)?;
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -125,6 +128,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn play(line: &Line, arguments: &Arguments) -> anyhow::Result<()> {
     let started = now(line).await?;
     print_servers(line);
+    line.write_access(&repository().join(FOLDER))?;
     println!("\nReplaying data/messages.csv at {} times the speed of life", arguments.speed);
     let data = repository().join("data/messages.csv").display().to_string();
     let speed = arguments.speed.to_string();
@@ -140,7 +144,7 @@ async fn play(line: &Line, arguments: &Arguments) -> anyhow::Result<()> {
     println!("\nHow well the messages were understood, against data/labels.jsonl:\n");
     run_greenbite(line, &EVAL).await?;
     println!("\nThe same again: {} {}", shown(&line.greenbite_command(&[])), EVAL.join(" "));
-    print_what_next(line, arguments.keep).await
+    print_what_next(line, arguments.keep)
 }
 
 /// Locks the demo's directory and, unless the last run is to be continued, empties it.
@@ -264,28 +268,19 @@ fn dollars(cents: i64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
-async fn print_what_next(line: &Line, keep: bool) -> anyhow::Result<()> {
-    let slug: String = sqlx::query_scalar("SELECT slug FROM menu_items ORDER BY position LIMIT 1")
-        .fetch_one(line.pool())
-        .await?;
-    let cache = line.memcached.address().replace(':', " ");
+/// The README's own lines, so that whoever reads the one can use the other.
+fn print_what_next(line: &Line, keep: bool) -> anyhow::Result<()> {
+    let readme = fs::read_to_string(repository().join("README.md")).context("cannot read README.md")?;
     println!(
-        "\nTry next{}:",
-        if keep { "" } else { ", while `cargo xtask demo --keep` runs (it prints its own passwords)" }
+        "\nTry next{}:\n",
+        if keep { "" } else { ", while `cargo xtask demo --keep` runs (it makes its own passwords)" }
     );
     if let Some((address, token)) = line.page_address() {
-        println!("  the live line        {address}   (token: {token})");
+        println!("  {address}/#token={token}");
     }
-    if let Some(password) = line.nats.password("teacher") {
-        let server = line.nats.url().replace("nats://", "");
-        println!("  every event          nats sub -s nats://teacher:{password}@{server} 'greenbite.>'");
-        println!("  one message's way    nats sub -s nats://teacher:{password}@{server} 'greenbite.*.*.42'");
+    for Shown { command, purpose } in readme::commands(&readme, "Watch it")? {
+        println!("  {command:<70} # {purpose}");
     }
-    println!("  the cached menu      printf 'get {slug}\\r\\nquit\\r\\n' | nc {cache}");
-    println!(
-        "  the orders           psql {} -c 'SELECT id, message_id, total_cents, reason FROM orders ORDER BY id DESC LIMIT 10'",
-        line.database_url_of(Service::Dashboard)
-    );
     if let Some((address, key)) = line.door(0) {
         println!(
             "  a message of yours   curl -H 'X-Api-Key: {key}' --json '{{\"text\":\"Two chicken burgers, no onions\"}}' {address}"

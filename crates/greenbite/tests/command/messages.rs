@@ -53,6 +53,64 @@ async fn a_simulation_goes_on_where_it_stopped_and_begins_anew_when_told_to() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_way_in_is_said_in_one_line() {
+    let site = Site::new().await;
+    for (variable, value, code, words) in [
+        (
+            "GREENBITE_DATABASE__PASSWORD",
+            "wrong",
+            1,
+            "GB402: the database says: password authentication failed",
+        ),
+        (
+            "GREENBITE_NATS__PASSWORD",
+            "wrong",
+            1,
+            "GB402: the bus does not take user 'operator' with this password",
+        ),
+        (
+            "GREENBITE_DATABASE__URL",
+            "postgres://operator@127.0.0.1:1/greenbite",
+            69,
+            "GB502: the database cannot be reached",
+        ),
+        ("GREENBITE_DATABASE__URL", "greenbite", 64, "GB401: database.url cannot be read"),
+        ("GREENBITE_NATS__URL", "nats://127.0.0.1:1", 69, "GB501: the bus does not answer"),
+        ("GREENBITE_CONFIG", "no.toml", 64, "GB401: no.toml: No such file"),
+    ] {
+        let said = site.run_with(&["dlq", "replay", "--all"], &[(variable, value)]).await;
+        let store = site.run_with(&["export", "orders"], &[(variable, value)]).await;
+        let said = if variable.contains("DATABASE") { store } else { said };
+        assert_eq!(said.code, code, "{variable}: {said:?}");
+        assert!(said.err.starts_with(&format!("greenbite: {words}")), "{variable}: {said:?}");
+        assert_eq!(said.err.lines().count(), 1, "{variable}: {said:?}");
+        assert!(!said.err.contains("wrong"), "a secret is shown: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_changes_nothing_that_the_line_stands_on() {
+    let site = Site::new().await;
+    let operator = site.nats.client("operator").await.unwrap();
+    let jetstream = site.bus.jetstream();
+    jetstream.publish("greenbite.received.message.1", "{}".into()).await.unwrap().await.unwrap();
+    for subject in [
+        "$JS.API.STREAM.PURGE.GREENBITE",
+        "$JS.API.STREAM.DELETE.GREENBITE",
+        "$JS.API.STREAM.DELETE.GREENBITE_DLQ",
+        "$JS.API.STREAM.MSG.DELETE.GREENBITE",
+        "$JS.API.CONSUMER.DELETE.GREENBITE.classifier",
+        "greenbite-control.extractor",
+    ] {
+        operator.publish(subject, r#"{"seq":1}"#.into()).await.unwrap();
+    }
+    operator.flush().await.unwrap();
+    assert_eq!(site.bus.stream_state("GREENBITE").await.unwrap().messages, 1);
+    site.bus.stream_state("GREENBITE_DLQ").await.unwrap();
+    site.bus.line_state().await.unwrap();
+}
+
+#[tokio::test]
 async fn wrong_usage_wrong_settings_and_a_server_that_is_away_have_exit_codes_of_their_own() {
     let site = Site::new().await;
     site.file("day.csv", "message\none\n");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use contracts::topology::{OPERATOR, PROVISION};
 use contracts::{MessageId, Service};
 use runtime::{Bus, Secret};
 use serde_json::Value;
@@ -14,7 +15,8 @@ use tokio::sync::Mutex;
 
 /// Roles belong to the whole server: one test at a time makes them.
 static ROLES: Mutex<()> = Mutex::const_new(());
-const PASSWORD: &str = "burger";
+/// Nothing of it is taken for a part of a URL.
+const PASSWORD: &str = "b@r/g:e?r#%41&password=x 'ü";
 
 pub struct Site {
     pub nats: Nats,
@@ -66,7 +68,7 @@ impl Site {
         let postgres = Postgres::shared().await.unwrap();
         let owner = postgres.empty_database().await.unwrap();
         let name = owner.rsplit('/').next().unwrap();
-        let operator = postgres.url_as(&role_of(Service::Greenbite), PASSWORD, name);
+        let operator = postgres.url_as(&role_of(Service::Greenbite), "overridden", name);
         let settings = runtime::Nats {
             url: nats.url(),
             user: Some("provision".into()),
@@ -84,17 +86,30 @@ impl Site {
         }
     }
 
-    /// Runs the command in the site's folder: as the tables' owner to provision, else as the operator.
+    /// Runs the command in the site's folder: to provision as the tables' owner and the bus's user for that, else as
+    /// the operator, who is neither.
     pub async fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with(arguments, &[]).await
+    }
+
+    /// As [`Site::run`], with variables that differ.
+    pub async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenbite"));
-        let database = if arguments[0] == "provision" { &self.owner } else { &self.operator };
+        let (database, user) = match arguments[0] {
+            "provision" => (&self.owner, PROVISION),
+            _ => (&self.operator, OPERATOR),
+        };
         command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("GREENBITE_NATS__URL", self.nats.url())
-            .env("GREENBITE_NATS__PASSWORD", self.nats.password("provision").unwrap())
+            .env("GREENBITE_NATS__PASSWORD", self.nats.password(user).unwrap())
             .env("GREENBITE_DATABASE__URL", database)
             .env("GREENBITE_MEMCACHED__ADDRESS", self.memcached.address());
+        if user == OPERATOR {
+            command.env("GREENBITE_DATABASE__PASSWORD", PASSWORD);
+        }
+        command.envs(variables.iter().copied());
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         Said {
             code: output.status.code().unwrap(),

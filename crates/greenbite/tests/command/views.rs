@@ -19,13 +19,23 @@ async fn provisioning_can_be_repeated_and_says_what_it_did() {
 async fn a_menu_is_imported_shown_and_refused_with_its_mistakes() {
     let site = Site::new().await;
     let (menu, options) = (repository("data/menu.csv"), repository("data/options.csv"));
-    let said = site.run(&["menu", "import", &menu, "--options", &options]).await.ok();
+    let said = site.run(&["menu", "import", &menu, "--options", &options, "--if-empty"]).await.ok();
     assert!(said.contains("(the first)"), "{said}");
     let shown = site.run(&["menu", "show", "--json"]).await.json();
     assert!(shown["items"].as_array().unwrap().len() >= 24);
     assert!(site.run(&["menu", "show"]).await.ok().contains("the_green_garden_vegan_burger"));
     let cached = site.memcached_has("the_green_garden_vegan_burger").await;
     assert!(cached.contains("The Green Garden Vegan Burger|"), "{cached}");
+
+    // A start over data that are there leaves the owner's menu alone.
+    site.file("mine.csv", "name,price\nTea,2.00\n");
+    let said = site.run(&["menu", "import", "mine.csv"]).await.ok();
+    let said_again = site.run(&["menu", "import", &menu, "--options", &options, "--if-empty"]).await.ok();
+    assert!(said_again.starts_with("there is a menu already, "), "{said_again}");
+    assert!(said_again.contains("it stays") && said.contains("1 items"), "{said} {said_again}");
+    let mine = site.run(&["menu", "show", "--json"]).await.json();
+    assert_eq!(mine["items"].as_array().unwrap().len(), 1);
+    site.run(&["menu", "import", &menu, "--options", &options]).await.ok();
 
     site.file("bad.csv", "name,price\nTea,two\n,3.00\n");
     let said = site.run(&["menu", "import", "bad.csv"]).await;

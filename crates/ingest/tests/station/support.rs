@@ -37,6 +37,7 @@ impl Site {
     }
 
     pub async fn with(limits: &Limits) -> Site {
+        runtime::use_ring(); // for the tests' own HTTP client
         let nats = Nats::with_users().await.unwrap();
         let postgres = Postgres::shared().await.unwrap();
         let url = postgres.database().await.unwrap();
