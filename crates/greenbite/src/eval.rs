@@ -143,6 +143,12 @@ pub struct Scores {
     pub orders: usize,
     /// Of them registered with every item, quantity, size and modifier right.
     pub whole: usize,
+    /// Of them registered, and not right: what the kitchen cooks wrong.
+    pub wrong: usize,
+    /// Messages that are no order.
+    pub others: usize,
+    /// Of them registered.
+    pub others_registered: usize,
     /// Orders with something that is not on the menu.
     pub off_menu: usize,
     /// Of them kept from being registered.
@@ -357,6 +363,7 @@ fn kind_key(kind: &str) -> &'static str {
 
 fn score(messages: &[Labelled], predictions: &[Prediction], show: bool) -> Scores {
     let mut scores = Scores::default();
+    let mut failures = Vec::new();
     for (gold, prediction) in messages.iter().zip(predictions) {
         let Some(kind) = gold.kind.as_deref().map(kind_key) else { continue };
         scores.messages += 1;
@@ -366,6 +373,8 @@ fn score(messages: &[Labelled], predictions: &[Prediction], show: bool) -> Score
         let registered = prediction.kind == "order" && !prediction.items.is_empty() && !prediction.off_menu;
         let ok = if kind != "order" {
             scores.forbidden += 1;
+            scores.others += 1;
+            scores.others_registered += usize::from(registered);
             scores.false_accepts += usize::from(registered);
             kind == prediction.kind
         } else if off_menu {
@@ -379,11 +388,17 @@ fn score(messages: &[Labelled], predictions: &[Prediction], show: bool) -> Score
             scores.orders += 1;
             let right = compare(&gold.items, &prediction.items, &mut scores) && registered;
             scores.whole += usize::from(right);
+            scores.wrong += usize::from(registered && !right);
             right
         };
-        if show && !ok {
-            show_failure(gold, prediction);
+        if !ok {
+            failures.push((!registered, gold, prediction));
         }
+    }
+    // What went to the kitchen wrong stands first.
+    failures.sort_by_key(|(asked, ..)| *asked);
+    for (_, gold, prediction) in failures.iter().filter(|_| show) {
+        show_failure(gold, prediction);
     }
     scores
 }
@@ -406,8 +421,29 @@ fn merged(items: &[PredictedItem]) -> Vec<PredictedItem> {
     out
 }
 
+/// The words of a wish that carry meaning.
+fn content(name: &str) -> Vec<String> {
+    const LITTLE: &[&str] = &["the", "a", "an", "on", "in", "of", "to", "it", "them", "please", "very", "my"];
+    let words = text::tokens(name).into_iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Number(_)));
+    words.map(|t| t.stem).filter(|word| !LITTLE.contains(&word.as_str())).collect()
+}
+
+/// A wish about preparation is right in any words that have the essential ones.
+fn noted(gold: &GoldModifier, found: &Modifier) -> bool {
+    let note = gold.op == ModifierOp::Note || gold.any_op.contains(&ModifierOp::Note);
+    let words = content(&found.name);
+    note && matches!(found.op, ModifierOp::Note | ModifierOp::Add)
+        && std::iter::once(&gold.name)
+            .chain(&gold.any_of)
+            .map(|name| content(name))
+            .any(|wanted| !wanted.is_empty() && wanted.iter().all(|word| words.contains(word)))
+}
+
 fn same_modifier(gold: &GoldModifier, found: &Modifier) -> bool {
     let name = modifier_key(&found.name);
+    if noted(gold, found) {
+        return true;
+    }
     (gold.op == found.op || gold.any_op.contains(&found.op))
         && std::iter::once(&gold.name).chain(&gold.any_of).any(|n| modifier_key(n) == name)
 }
@@ -527,6 +563,18 @@ fn f1((hit, missed, invented): (usize, usize, usize)) -> String {
     percent(2 * hit, 2 * hit + missed + invented)
 }
 
+/// 95 % of such sets have a share in this range (Wilson).
+fn range(part: usize, of: usize) -> String {
+    const Z: f64 = 1.96;
+    if of == 0 {
+        return String::new();
+    }
+    let (n, p) = (of as f64, part as f64 / of as f64);
+    let mid = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / (1.0 + Z * Z / n);
+    format!("(95 %: {:.1} to {:.1})", 100.0 * (mid - half).max(0.0), 100.0 * (mid + half).min(1.0))
+}
+
 fn print(s: &Scores) {
     println!("kind accuracy       {} %  of {}", percent(s.kinds, s.messages), s.messages);
     for ((gold, found), count) in &s.confusion {
@@ -538,7 +586,17 @@ fn print(s: &Scores) {
     println!("quantities right    {} %", percent(s.quantities, s.items.0));
     println!("sizes right         {} %", percent(s.sizes, s.items.0));
     println!("modifier F1         {} %", f1(s.modifiers));
-    println!("whole orders right  {} %  of {}", percent(s.whole, s.orders), s.orders);
+    let asked = s.orders - s.whole - s.wrong;
+    println!("orders on the menu  {}", s.orders);
+    println!("  straight through  {} %  {}", percent(s.whole, s.orders), range(s.whole, s.orders));
+    println!("  asked a person    {} %", percent(asked, s.orders));
+    println!("  WRONG TO KITCHEN  {} %  {}", percent(s.wrong, s.orders), range(s.wrong, s.orders));
     println!("off-menu kept back  {} %  of {}", percent(s.flagged, s.off_menu), s.off_menu);
-    println!("false accepts       {}  of {} that must not be registered", s.false_accepts, s.forbidden);
+    println!(
+        "registered that must not be: {} of {} that are no orders, {} of {} off the menu",
+        s.others_registered,
+        s.others,
+        s.false_accepts - s.others_registered,
+        s.off_menu
+    );
 }

@@ -58,9 +58,14 @@ pub fn allowed(mark: &Mark, tag: Tag) -> bool {
         Tag::TALK => !mark.shape.is_name(),
         Tag::NUMBER_ON => !food && mark.shape != Shape::Unknown,
         Tag::COUNT | Tag::COUNT_BACK | Tag::DOSES => counts,
-        Tag::SHARE => counts || (!food && mark.classes.has(Classes::PRONOUN.or(Classes::OTHERS).or(Classes::HALF))),
+        Tag::SHARE => {
+            counts || (!food && mark.classes.has(Classes::PRONOUN.or(Classes::OTHERS).or(Classes::HALF)))
+        }
         Tag::AGAIN => {
-            !food && mark.classes.has(Classes::PRONOUN.or(Classes::OTHERS).or(Classes::SAME).or(Classes::ARTICLE))
+            !food
+                && mark
+                    .classes
+                    .has(Classes::PRONOUN.or(Classes::OTHERS).or(Classes::SAME).or(Classes::ARTICLE))
         }
         Tag::SIZE | Tag::SIZE_BACK => mark.sized,
         Tag::SIZE_ON => mark.sized || mark.classes.has(Classes::CONTAINER),
@@ -93,7 +98,24 @@ impl Lattice {
                 row.add_to(&mut scores[at]);
             }
         });
-        Lattice { scores, sorts: marks.iter().map(|mark| sort(mark.shape)).collect() }
+        let mut lattice = Lattice { scores, sorts: marks.iter().map(|mark| sort(mark.shape)).collect() };
+        lattice.prune();
+        lattice
+    }
+
+    /// Roles that are far behind a word's best one are not looked at: they are most of them, and never win.
+    fn prune(&mut self) {
+        const FAR: f32 = 12.0;
+        for row in &mut self.scores {
+            let best = row.iter().copied().fold(f32::MIN, f32::max);
+            row.iter_mut().filter(|score| **score < best - FAR).for_each(|score| *score = NEVER);
+        }
+    }
+
+    /// The roles that each word may have.
+    fn open(&self) -> Vec<Vec<Tag>> {
+        let open = |row: &[f32; WIDTH]| Tag::all().filter(|tag| row[tag.index()] > NEVER / 2.0).collect();
+        self.scores.iter().map(open).collect()
     }
 
     /// The `count` best readings, best first.
@@ -104,17 +126,18 @@ impl Lattice {
         }
         // For each word and role: the best ways to get there, as (score, role before, its rank).
         let mut cells: Vec<Vec<Vec<(f32, u8, u16)>>> = Vec::with_capacity(n);
+        let open = self.open();
         for (at, (scores, sort)) in self.scores.iter().zip(&self.sorts).enumerate() {
             let mut row: Vec<Vec<(f32, u8, u16)>> = vec![Vec::new(); Tag::COUNT_OF];
-            for to in Tag::all().filter(|to| scores[to.index()] > NEVER / 2.0) {
+            for to in open[at].iter().copied() {
                 let own = scores[to.index()];
                 let ways = &mut row[to.index()];
                 match at.checked_sub(1).and_then(|before| cells.get(before)) {
                     None if starts(to) => ways.push((own, 0, 0)),
                     None => {}
                     Some(before) => {
-                        for from in Tag::all().filter(|from| from.can_precede(to)) {
-                            let step = own + changes.get(change(*sort, from, to)).copied().unwrap_or(0.0);
+                        for from in open[at - 1].iter().filter(|from| from.can_precede(to)) {
+                            let step = own + changes.get(change(*sort, *from, to)).copied().unwrap_or(0.0);
                             for (rank, way) in before[from.index()].iter().enumerate() {
                                 if !insert(ways, (way.0 + step, from.0, rank as u16), count) {
                                     break;
@@ -155,18 +178,19 @@ impl Lattice {
     /// Logarithm of the sum over all readings: what a score is a share of.
     pub fn sum(&self, changes: &[f32]) -> f32 {
         let mut before: Option<[f32; WIDTH]> = None;
-        for (scores, sort) in self.scores.iter().zip(&self.sorts) {
+        let open = self.open();
+        for (at, (scores, sort)) in self.scores.iter().zip(&self.sorts).enumerate() {
             let mut row = [NEVER; WIDTH];
-            for to in Tag::all().filter(|to| scores[to.index()] > NEVER / 2.0) {
+            for to in open[at].iter().copied() {
                 let own = scores[to.index()];
                 row[to.index()] = match &before {
                     None if !starts(to) => NEVER,
                     None => own,
                     Some(before) => {
                         let mut ways = [NEVER; WIDTH];
-                        for from in Tag::all().filter(|from| from.can_precede(to)) {
+                        for from in open[at - 1].iter().filter(|from| from.can_precede(to)) {
                             ways[from.index()] = before[from.index()]
-                                + changes.get(change(*sort, from, to)).copied().unwrap_or(0.0);
+                                + changes.get(change(*sort, *from, to)).copied().unwrap_or(0.0);
                         }
                         own + log_sum(&ways)
                     }
@@ -200,5 +224,6 @@ fn log_sum(values: &[f32; WIDTH]) -> f32 {
     if most <= NEVER / 2.0 {
         return NEVER;
     }
-    most + values.iter().map(|value| (value - most).exp()).sum::<f32>().ln()
+    let likely = values.iter().filter(|value| **value > NEVER / 2.0);
+    most + likely.map(|value| (value - most).exp()).sum::<f32>().ln()
 }

@@ -103,8 +103,7 @@ fn look_around(surface: &Surface<'_>) -> Vec<Around> {
         let known = mark.known.map(|known| u64::from(known.word));
         state.place = place.min(3);
         around[at] = state;
-        around[at].repeated =
-            mark.shape.is_food() && known.is_some_and(|known| seen.contains_key(&known));
+        around[at].repeated = mark.shape.is_food() && known.is_some_and(|known| seen.contains_key(&known));
         if mark.shape.is_end() {
             let items = state.items;
             state = Around { items, mark_before: mark.shape as u64 + 1, ..Around::default() };

@@ -163,7 +163,8 @@ pub fn kind_features(
 /// The kind with the best score, by the rules of the house: what ends in a question mark is never an order.
 pub fn kind_of(surface: &Surface<'_>, scores: &[f32; KINDS]) -> (Kind, f32) {
     let asks = surface.marks.iter().rev().find(|mark| mark.shape != Shape::Stop);
-    let asks = surface.text.trim_end().ends_with(['?', '？', '؟']) || asks.is_some_and(|m| m.shape == Shape::Question);
+    let asks = surface.text.trim_end().ends_with(['?', '？', '؟'])
+        || asks.is_some_and(|m| m.shape == Shape::Question);
     let odds = scores[0] - scores[1].max(scores[2]);
     let best = |from: usize| {
         (from..KINDS).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).map_or(Kind::Misc, |at| Kind::ALL[at])

@@ -182,7 +182,8 @@ impl<'a> Builder<'a> {
                 let number = self.number(first, end);
                 // "one (1)" says the same twice.
                 if self.count.is_some() && self.count != number {
-                    self.misfits.push(format!("\"{}\": two numbers in a row", self.surface.words(first, end)));
+                    self.misfits
+                        .push(format!("\"{}\": two numbers in a row", self.surface.words(first, end)));
                 }
                 self.count = number;
             }
@@ -306,7 +307,8 @@ impl<'a> Builder<'a> {
             (Some(draft), Some(number)) => {
                 // A second number for the same thing is a correction, or was not understood.
                 let between = &self.surface.marks[draft.line.words.1.min(first)..first];
-                let corrects = between.iter().any(|mark| mark.classes.has(Classes::CORRECT.or(Classes::PRONOUN)));
+                let corrects =
+                    between.iter().any(|mark| mark.classes.has(Classes::CORRECT.or(Classes::PRONOUN)));
                 if draft.counted && draft.line.count != number && !corrects {
                     self.misfits.push(format!("\"{}\": two numbers", self.surface.words(first, end)));
                 }
@@ -386,10 +388,7 @@ impl<'a> Builder<'a> {
         for draft in self.drafts {
             let shared: u32 = draft.shares.iter().map(|share| share.count).fold(0, u32::saturating_add);
             if draft.counted && shared > draft.line.count {
-                self.misfits.push(format!(
-                    "{} of {} \"{}\"",
-                    shared, draft.line.count, draft.line.phrase
-                ));
+                self.misfits.push(format!("{} of {} \"{}\"", shared, draft.line.count, draft.line.phrase));
             }
             let rest = draft.line.count.saturating_sub(shared);
             let base = draft.line;

@@ -4,8 +4,8 @@ use contracts::ModifierOp;
 use text::Classes;
 
 use crate::order::{Order, chunks};
-use crate::second::{Agreement, Second};
 use crate::resolve::{By, Meant, Resolver};
+use crate::second::{Agreement, Second};
 use crate::surface::{Shape, Surface};
 use crate::tag::Tag;
 

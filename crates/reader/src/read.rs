@@ -75,9 +75,8 @@ impl Doubt {
 pub fn doubt(observed: &Observed, surface: &Surface<'_>, bounds: Bounds) -> Option<Doubt> {
     let order = &observed.order;
     let wishes = || order.lines.iter().flat_map(|line| &line.wishes);
-    let strange = |wish: &&crate::order::Wish| {
-        wish.op == ModifierOp::Add && !wish.thing.option && !wish.thing.in_house
-    };
+    let strange =
+        |wish: &&crate::order::Wish| wish.op == ModifierOp::Add && !wish.thing.option && !wish.thing.in_house;
     if order.lines.is_empty() && order.unsold.is_empty() {
         return Some(Doubt::Nothing);
     }
@@ -144,7 +143,8 @@ impl Reader {
         let (kind, odds) = kind_of(&surface, &scores);
         let signs = signs_of(&surface, &resolver, &observed, odds, &second);
         let trust = trust::weigh(&signs, &self.weights.trust);
-        let doubt = doubt(&observed, &surface, bounds).or((trust < self.weights.bound).then_some(Doubt::Unsure));
+        let doubt =
+            doubt(&observed, &surface, bounds).or((trust < self.weights.bound).then_some(Doubt::Unsure));
         let mut read = Read {
             kind,
             topic: by_rules.topic.or((kind == Kind::Enquiry).then_some(EnquiryTopic::Other)),
@@ -260,7 +260,9 @@ fn order_line(resolver: &Resolver<'_>, line: &Line) -> OrderLine {
 pub fn own_weights() -> Arc<Weights> {
     static WEIGHTS: OnceLock<Arc<Weights>> = OnceLock::new();
     // A test reads them; weights that can't be read would leave every order to a person, never stop the line.
-    let read = || Arc::new(Weights::from_bytes(include_bytes!("../weights.bin")).unwrap_or_else(|_| Weights::none()));
+    let read = || {
+        Arc::new(Weights::from_bytes(include_bytes!("../weights.bin")).unwrap_or_else(|_| Weights::none()))
+    };
     Arc::clone(WEIGHTS.get_or_init(read))
 }
 

@@ -54,10 +54,37 @@ pub struct Thing {
 
 /// Of items that share a word, the one that has only such a word besides is the one without a special name.
 const PLAIN: &[&str] = &[
-    "regular", "plain", "classic", "original", "house", "standard", "normal", "simple", "traditional",
-    "basic", "ordinary", "our", "the", "fresh", "small", "homemade", "classique", "nature", "maison",
-    "simple", "normale", "clasico", "clasica", "natural", "casa", "klassisch", "klassischer", "klassische",
-    "normaler", "natur", "einfach",
+    "regular",
+    "plain",
+    "classic",
+    "original",
+    "house",
+    "standard",
+    "normal",
+    "simple",
+    "traditional",
+    "basic",
+    "ordinary",
+    "our",
+    "the",
+    "fresh",
+    "small",
+    "homemade",
+    "classique",
+    "nature",
+    "maison",
+    "simple",
+    "normale",
+    "clasico",
+    "clasica",
+    "natural",
+    "casa",
+    "klassisch",
+    "klassischer",
+    "klassische",
+    "normaler",
+    "natur",
+    "einfach",
 ];
 
 /// A menu with what resolving needs besides its lexicon.
@@ -129,9 +156,8 @@ impl<'l> Resolver<'l> {
             return Meant::Nothing;
         }
         let mut candidates = self.candidates(&content);
-        candidates.sort_by(|a, b| {
-            (b.explained, b.named).cmp(&(a.explained, a.named)).then(a.item.cmp(&b.item))
-        });
+        candidates
+            .sort_by(|a, b| (b.explained, b.named).cmp(&(a.explained, a.named)).then(a.item.cmp(&b.item)));
         let full: Vec<&Candidate> = candidates.iter().filter(|c| c.explained == content.len()).collect();
         let Some(most) = full.iter().map(|c| c.named).max() else {
             let close: Vec<u16> = candidates.iter().take(3).map(|c| c.item).collect();
@@ -308,9 +334,12 @@ impl<'l> Resolver<'l> {
             if let Some(id) = named {
                 return options.get(usize::from(id)).map(|option| option.name.clone());
             }
-            let group = SAME.iter().find(|g| g.contains(&word.text.as_str()) || g.contains(&word.stem.as_str()));
+            let group =
+                SAME.iter().find(|g| g.contains(&word.text.as_str()) || g.contains(&word.stem.as_str()));
             let equal = group.and_then(|group| {
-                options.iter().find(|o| o.kind == "size" && tokens(&o.name).iter().any(|t| group.contains(&t.text.as_str())))
+                options.iter().find(|o| {
+                    o.kind == "size" && tokens(&o.name).iter().any(|t| group.contains(&t.text.as_str()))
+                })
             });
             if let Some(option) = equal {
                 return Some(option.name.clone());
@@ -377,12 +406,7 @@ impl<'l> Resolver<'l> {
         match fitting.as_slice() {
             [(_, id)] => named(*id, false),
             [(least, id), (next, _), ..] => named(*id, least == next),
-            [] => Thing {
-                name: self.own_words(surface, first, end),
-                option: false,
-                in_house,
-                open: false,
-            },
+            [] => Thing { name: self.own_words(surface, first, end), option: false, in_house, open: false },
         }
     }
 
@@ -390,7 +414,9 @@ impl<'l> Resolver<'l> {
     pub fn own_words(&self, surface: &Surface<'_>, first: usize, end: usize) -> String {
         const LITTLE: Classes = Classes(Classes::ARTICLE.0 | Classes::JOIN.0);
         let mut first = first;
-        while first + 1 < end && !surface.marks[first].shape.is_food() && surface.marks[first].classes.has(LITTLE)
+        while first + 1 < end
+            && !surface.marks[first].shape.is_food()
+            && surface.marks[first].classes.has(LITTLE)
         {
             first += 1;
         }

@@ -55,7 +55,12 @@ impl Second {
         let doubted = lines.iter().any(|line| line.item.is_none() || !line.doubts.is_empty());
         let lines = lines.iter().map(|line| {
             let wishes = line.modifiers.iter().map(|wish| (wish.op, wish_words(&wish.name).concat()));
-            Plain::new(line.item.as_deref().unwrap_or_default(), line.quantity, line.size.as_deref(), wishes.collect())
+            Plain::new(
+                line.item.as_deref().unwrap_or_default(),
+                line.quantity,
+                line.size.as_deref(),
+                wishes.collect(),
+            )
         });
         Second { kind: Some(kind), lines: merged(lines.collect()), doubted }
     }
@@ -68,7 +73,10 @@ impl Second {
                 _ => "",
             };
             let wishes = line.wishes.iter().flat_map(|wish| {
-                std::iter::repeat_n((wish.op, wish_words(&wish.thing.name).concat()), wish.doses.min(9) as usize)
+                std::iter::repeat_n(
+                    (wish.op, wish_words(&wish.thing.name).concat()),
+                    wish.doses.min(9) as usize,
+                )
             });
             Plain::new(name, line.count, line.size.as_deref(), wishes.collect())
         });
@@ -85,7 +93,12 @@ impl Second {
 }
 
 impl Plain {
-    fn new(item: &str, count: u32, size: Option<&str>, mut wishes: Vec<(contracts::ModifierOp, String)>) -> Plain {
+    fn new(
+        item: &str,
+        count: u32,
+        size: Option<&str>,
+        mut wishes: Vec<(contracts::ModifierOp, String)>,
+    ) -> Plain {
         wishes.sort();
         Plain { item: name_key(item), count, size: size.map(name_key).unwrap_or_default(), wishes }
     }

@@ -392,7 +392,8 @@ fn tie(one: u32, other: u32, lexicon: &Lexicon) -> Tie {
         Target::Item(_) => Tie::Item,
         Target::Option(_) => Tie::Option,
     });
-    let names = |word: &menu::lexicon::Word, item: u16| word.parts.iter().any(|p| p.target == Target::Item(item));
+    let names =
+        |word: &menu::lexicon::Word, item: u16| word.parts.iter().any(|p| p.target == Target::Item(item));
     by_name.max().unwrap_or_else(|| {
         let described = one.described.iter().any(|item| names(other, *item))
             || other.described.iter().any(|item| names(one, *item));
@@ -407,8 +408,7 @@ fn finish(token: &Token, mark: &mut Mark, lexicon: &Lexicon) {
     if let Some(word) = word {
         let size = |target| matches!(target, Target::Option(id) if lexicon.is_size(id));
         mark.sized |= word.parts.iter().any(|part| size(part.target));
-        mark.last_of_item =
-            word.parts.iter().any(|part| part.last && matches!(part.target, Target::Item(_)));
+        mark.last_of_item = word.parts.iter().any(|part| part.last && matches!(part.target, Target::Item(_)));
     }
     if mark.joined && !mark.shape.is_food() {
         mark.shape = Shape::ItemIn;

@@ -107,8 +107,23 @@ impl Tag {
     /// A short name, for people who look into the reader.
     pub fn name(self) -> String {
         const NAMES: [&str; 17] = [
-            "talk", "inside", "item", "again", "refer", "undo", "told", "head", "unsold", "count",
-            "count-back", "share", "doses", "size", "size-back", "number-on", "size-on",
+            "talk",
+            "inside",
+            "item",
+            "again",
+            "refer",
+            "undo",
+            "told",
+            "head",
+            "unsold",
+            "count",
+            "count-back",
+            "share",
+            "doses",
+            "size",
+            "size-back",
+            "number-on",
+            "size-on",
         ];
         match self.as_wish() {
             Some((op, reach)) => format!("{op:?}-{reach:?}").to_lowercase(),

@@ -5,8 +5,8 @@ use text::Classes;
 use crate::Kind;
 use crate::order::{Order, chunks};
 use crate::rank::{self, POINTS};
-use crate::second::Second;
 use crate::resolve::{By, Meant, Resolver};
+use crate::second::Second;
 use crate::surface::{Shape, Surface};
 use crate::tag::{Reach, Tag};
 use contracts::ModifierOp;
@@ -44,11 +44,20 @@ pub struct Sureness {
     pub kind: f32,
 }
 
-/// Words without a role in sentences that order something: unknown ones and numbers above one.
+/// Words that nobody could explain: unknown ones in wishes, and without a role in sentences that order something;
+/// there numbers above one, too.
 pub fn unexplained(surface: &Surface<'_>, tags: &[Tag]) -> Vec<usize> {
     let ordering = ordering(surface, tags);
+    // A wish in words that nobody knows.
+    let mut wished = vec![false; tags.len()];
+    for chunk in chunks(tags).iter().filter(|chunk| chunk.tag.as_wish().is_some()) {
+        wished[chunk.first..chunk.end].fill(true);
+    }
     let open = |at: &usize| {
         let mark = &surface.marks[*at];
+        if wished[*at] {
+            return mark.shape == Shape::Unknown;
+        }
         tags[*at] == Tag::TALK
             && ordering[*at]
             && match mark.shape {
@@ -65,8 +74,10 @@ pub fn unexplained(surface: &Surface<'_>, tags: &[Tag]) -> Vec<usize> {
 
 /// Somebody's name, by where it stands: "for Ana", "Tom: ...", "..., Priya".
 fn is_name(surface: &Surface<'_>, at: usize) -> bool {
-    const BEFORE: &[&str] = &["for", "from", "name", "names", "im", "is", "its", "hi", "hey", "hello", "dear", "mr",
-        "mrs", "ms", "miss", "to", "and", "fur", "pour", "para", "de", "von", "cheers", "thanks", "regards", "love"];
+    const BEFORE: &[&str] = &[
+        "for", "from", "name", "names", "im", "is", "its", "hi", "hey", "hello", "dear", "mr", "mrs", "ms",
+        "miss", "to", "and", "fur", "pour", "para", "de", "von", "cheers", "thanks", "regards", "love",
+    ];
     let text = |at: usize| surface.tokens.get(at).map(|token| token.text.as_str());
     let capital = surface.words(at, at + 1).starts_with(char::is_uppercase);
     let shape = |at: usize| surface.marks.get(at).map(|mark| mark.shape);
@@ -93,7 +104,10 @@ fn ordering(surface: &Surface<'_>, tags: &[Tag]) -> Vec<bool> {
     for at in 0..=tags.len() {
         if at == tags.len() || surface.marks[at].shape.is_end() {
             let orders = tags[from..at].iter().any(|tag| {
-                !matches!(*tag, Tag::TALK | Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON | Tag::TOLD | Tag::UNDO)
+                !matches!(
+                    *tag,
+                    Tag::TALK | Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON | Tag::TOLD | Tag::UNDO
+                )
             });
             out[from..at].fill(orders);
             from = at + 1;
@@ -115,7 +129,8 @@ pub fn signs(
     let ordering = ordering(surface, tags);
     let count = |test: &dyn Fn(usize) -> bool| (0..tags.len()).filter(|at| test(*at)).count() as f32;
     let soft = |count: f32| (1.0 + count).ln();
-    let lines = |test: &dyn Fn(&crate::order::Line) -> bool| order.lines.iter().filter(|l| test(l)).count() as f32;
+    let lines =
+        |test: &dyn Fn(&crate::order::Line) -> bool| order.lines.iter().filter(|l| test(l)).count() as f32;
     let by = |by: By| soft(lines(&|line| matches!(line.meant, Meant::Item { by: b, .. } if b == by)));
     let wishes = |test: &dyn Fn(&crate::order::Wish) -> bool| {
         order.lines.iter().flat_map(|line| &line.wishes).filter(|wish| test(wish)).count() as f32
@@ -125,13 +140,13 @@ pub fn signs(
         soft(tags.iter().filter(|t| t.as_wish().is_some_and(|(_, r)| r == reach)).count() as f32)
     };
     let number = |at: usize| marks[at].number.is_some_and(|n| n > 1) && !marks[at].shape.is_food();
-    let guessed = chunks(tags)
-        .iter()
-        .filter(|chunk| resolver.guessed(surface, chunk.first, chunk.end))
-        .count() as f32;
+    let guessed =
+        chunks(tags).iter().filter(|chunk| resolver.guessed(surface, chunk.first, chunk.end)).count() as f32;
     let strange = chunks(tags)
         .iter()
-        .filter(|chunk| chunk.tag != Tag::TOLD && chunk.tag.as_wish().is_none_or(|(op, _)| op != ModifierOp::Note))
+        .filter(|chunk| {
+            chunk.tag != Tag::TOLD && chunk.tag.as_wish().is_none_or(|(op, _)| op != ModifierOp::Note)
+        })
         .map(|chunk| resolver.strange(surface, chunk.first, chunk.end).len())
         .sum::<usize>() as f32;
     let own: [f32; OWN] = [

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use reader::Kind;
-use reader::rules::classify::classify;
 use contracts::EnquiryTopic;
 use menu::{Lexicon, Menu, MenuItem};
 use proptest::prelude::*;
+use reader::Kind;
+use reader::rules::classify::classify;
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     let items = ["Tomato Soup", "Veggie Wrap", "Green Tea", "Carrot Cake", "Lemonade"];

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that can't be read fails its test")]
 
 use contracts::ModifierOp;
-use reader::rules::extract::extract;
 use menu::Lexicon;
+use reader::rules::extract::extract;
 
 fn lexicon(menu: &str, options: Option<&str>) -> Lexicon {
     let options = options.map(|text| ("options.csv", text.as_bytes()));

@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
-use reader::rules::extract::{Bounds, extract};
 use menu::{Lexicon, Menu, MenuItem};
 use proptest::prelude::*;
+use reader::rules::extract::{Bounds, extract};
 
 fn menu(first: &str) -> Lexicon {
     let items = vec![

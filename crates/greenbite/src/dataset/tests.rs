@@ -259,8 +259,10 @@ struct Hard {
 #[test]
 fn the_hard_set_fits_the_menu_and_covers_its_tags() {
     let (menu, options) = (menu(), options());
-    let hard: Vec<Hard> =
-        text(&data("restaurants/greenbite/hard.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let hard: Vec<Hard> = text(&data("restaurants/greenbite/hard.jsonl"))
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let mut tags: HashMap<&str, usize> = HashMap::new();
     let (mut ids, mut texts) = (HashSet::new(), HashSet::new());
     for Hard { label, tags: own } in &hard {

@@ -42,13 +42,12 @@ impl Example {
 }
 
 /// Rounds over the examples.
-static ROUNDS: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| knob("ROUNDS", 7.0) as usize);
-static RATE: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| knob("RATE", 0.12));
-static DECAY: std::sync::LazyLock<f32> = std::sync::LazyLock::new(|| knob("DECAY", 2e-5));
-fn knob(name: &str, default: f32) -> f32 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
+const ROUNDS: usize = 7;
+const RATE: f32 = 0.12;
+const DECAY: f32 = 2e-5;
 /// A feature counts if that many examples have it, of that many restaurants: what only one has is its own.
+const EXAMPLES: u32 = 3;
+const RESTAURANTS: u32 = 2;
 
 type Wide = [f32; WIDTH];
 
@@ -61,14 +60,15 @@ pub fn learn(examples: &[&Example]) -> Weights {
     let mut change_squares = vec![1e-2_f32; changes.len()];
     let known: Vec<Vec<Vec<u32>>> = examples
         .iter()
-        .map(|e| e.features.iter().map(|f| f.iter().filter_map(|f| index.get(f).copied()).collect()).collect())
+        .map(|e| {
+            e.features.iter().map(|f| f.iter().filter_map(|f| index.get(f).copied()).collect()).collect()
+        })
         .collect();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut random = Random(0x5eed);
-    for round in 0..*ROUNDS {
+    for round in 0..ROUNDS {
         random.shuffle(&mut order);
-        let decay = *DECAY;
-        let rate = *RATE / (1.0 + 0.25 * round as f32);
+        let rate = RATE / (1.0 + 0.25 * round as f32);
         for at in &order {
             let (example, known) = (examples[*at], &known[*at]);
             let scores = scores(example, known, &rows);
@@ -76,7 +76,7 @@ pub fn learn(examples: &[&Example]) -> Weights {
             for (features, slope) in known.iter().zip(&slope.words) {
                 for feature in features {
                     let feature = *feature as usize;
-                    step(&mut rows[feature], &mut squares[feature], slope, rate, decay);
+                    step(&mut rows[feature], &mut squares[feature], slope, rate);
                 }
             }
             for (place, slope) in slope.changes {
@@ -96,10 +96,10 @@ pub fn learn(examples: &[&Example]) -> Weights {
     weights
 }
 
-fn step(row: &mut Wide, squares: &mut Wide, slope: &Wide, rate: f32, decay: f32) {
+fn step(row: &mut Wide, squares: &mut Wide, slope: &Wide, rate: f32) {
     for ((weight, square), slope) in row.iter_mut().zip(squares.iter_mut()).zip(slope) {
         *square += slope * slope;
-        *weight += rate * slope / square.sqrt() - decay * *weight;
+        *weight += rate * slope / square.sqrt() - DECAY * *weight;
     }
 }
 
@@ -123,7 +123,7 @@ fn index(examples: &[&Example]) -> HashMap<Feature, u32> {
     }
     let kept = in_order.into_iter().filter(|f| {
         let (count, restaurants, _) = seen[f];
-        count >= knob("EXAMPLES", 3.0) as u32 && restaurants >= knob("RESTAURANTS", 2.0) as u32
+        count >= EXAMPLES && restaurants >= RESTAURANTS
     });
     kept.zip(0..).collect()
 }

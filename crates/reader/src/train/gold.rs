@@ -140,8 +140,8 @@ pub fn read_restaurant(folder: &Path) -> Result<Restaurant, DataError> {
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let line = line.map_err(|e| DataError::File(shown.clone(), e))?;
             if !line.trim().is_empty() {
-                let message = serde_json::from_str(&line)
-                    .map_err(|e| DataError::Line(shown.clone(), number + 1, e))?;
+                let message =
+                    serde_json::from_str(&line).map_err(|e| DataError::Line(shown.clone(), number + 1, e))?;
                 messages.push(message);
             }
         }
@@ -228,9 +228,10 @@ fn same_wishes(gold: &[Modifier], line: &Line) -> bool {
         let noted = |told: &Told| {
             (wish.op == ModifierOp::Note || wish.any_op.contains(&ModifierOp::Note))
                 && matches!(told.op, ModifierOp::Note | ModifierOp::Add)
-                && names.iter().map(|n| content(n)).any(|want| {
-                    !want.is_empty() && want.iter().all(|word| told.words.contains(word))
-                })
+                && names
+                    .iter()
+                    .map(|n| content(n))
+                    .any(|want| !want.is_empty() && want.iter().all(|word| told.words.contains(word)))
         };
         let hit = left.iter().position(|t| (op(t) && keys.contains(&t.key) && t.count == *count) || noted(t));
         match hit {

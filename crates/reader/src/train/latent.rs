@@ -189,7 +189,9 @@ fn hinted(hint: &Hint, mark: &Mark, message: &Message, tag: Tag) -> f32 {
             Some((op, reach)) => {
                 let bit = OPS.iter().position(|o| *o == op).map_or(0, |at| 1 << at);
                 let asked = message.items.iter().flat_map(|i| &i.modifiers).any(|w| {
-                    w.op == op || w.any_op.contains(&op) || (w.op == ModifierOp::Note && op == ModifierOp::Add)
+                    w.op == op
+                        || w.any_op.contains(&op)
+                        || (w.op == ModifierOp::Note && op == ModifierOp::Add)
                 });
                 match (asked, hint.wish & bit != 0 && !function) {
                     (false, _) => NEVER,
@@ -215,7 +217,8 @@ fn prior(surface: &Surface<'_>, message: &Message, at: usize) -> [f32; WIDTH] {
     for tag in [Tag::AGAIN, Tag::REFER, Tag::UNDO, Tag::SHARE, Tag::DOSES, Tag::HEAD] {
         set(tag, -2.0);
     }
-    let food_ahead = marks[at + 1..].iter().take(4).take_while(|m| !m.shape.is_end()).any(|m| m.shape.is_item());
+    let food_ahead =
+        marks[at + 1..].iter().take(4).take_while(|m| !m.shape.is_end()).any(|m| m.shape.is_item());
     let sized = mark.classes.has(Classes::SIZE) || mark.shape == Shape::Size;
     if !sized {
         set(Tag::SIZE, -5.0);
@@ -236,7 +239,14 @@ fn prior(surface: &Surface<'_>, message: &Message, at: usize) -> [f32; WIDTH] {
         set(Tag::SHARE, if split(message) { worth } else { -3.0 });
         set(Tag::AGAIN, if pronoun { -1.0 } else { -4.0 });
         set(Tag::TALK, if wanted { 0.0 } else { 0.8 });
-        set(Tag::DOSES, if message.items.iter().flat_map(|i| &i.modifiers).any(|w| w.count == number && number > 1) { 2.0 } else { -4.0 });
+        set(
+            Tag::DOSES,
+            if message.items.iter().flat_map(|i| &i.modifiers).any(|w| w.count == number && number > 1) {
+                2.0
+            } else {
+                -4.0
+            },
+        );
         set(Tag::INSIDE, -1.5);
         set(Tag::TOLD, -3.0);
         set(Tag::ITEM, -6.0);
@@ -251,7 +261,14 @@ fn prior(surface: &Surface<'_>, message: &Message, at: usize) -> [f32; WIDTH] {
         set(Tag::UNDO, -4.0);
         set(Tag::HEAD, -4.0);
         set(Tag::REFER, if mark.classes.has(Classes::PRONOUN) { -2.5 } else { -4.5 });
-        set(Tag::AGAIN, if mark.classes.has(Classes::PRONOUN.or(Classes::SAME).or(Classes::OTHERS)) { -0.5 } else { -5.0 });
+        set(
+            Tag::AGAIN,
+            if mark.classes.has(Classes::PRONOUN.or(Classes::SAME).or(Classes::OTHERS)) {
+                -0.5
+            } else {
+                -5.0
+            },
+        );
         set(Tag::SHARE, if split(message) { -0.5 } else { -4.0 });
         set(Tag::NUMBER_ON, -1.0);
     }

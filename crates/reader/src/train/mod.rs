@@ -6,3 +6,4 @@ pub mod latent;
 pub mod linear;
 pub mod report;
 pub mod run;
+pub mod show;

@@ -1,29 +1,30 @@
 //! From folders of labelled messages to weights, and what the weights are worth on restaurants left out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 
 use super::crf::{self, Example};
 use super::gold::{DataError, Message, Restaurant, is_right, read_restaurant};
 use super::report::{Fate, Fates};
-use super::{latent, linear};
-use crate::read::{Doubt, doubt};
+use super::{latent, linear, show};
+use crate::order::Order;
+use crate::read::doubt;
 use crate::resolve::Resolver;
 use crate::rules::extract::Bounds;
 use crate::second::Second;
 use crate::surface::Surface;
-use crate::tag::Tag;
-use crate::trust::{self, Signs, unexplained};
-use crate::weights::Weights;
-use crate::order::Order;
+use crate::trust::{self, Signs};
+use crate::weights::{KINDS, Weights};
 use crate::{Candidate, Kind, Observed, candidates, choose, kind_features, kind_of, kinds, signs_of};
 
 /// Never learned from and never looked at: what they say goes to the README.
 pub const HELD_OUT: [&str; 4] = ["deli", "pho", "smash-burgers", "souvlaki"];
 /// Groups of restaurants; each is read by what the others taught.
 const GROUPS: usize = 5;
-/// How many of a hundred orders may go wrong to the kitchen, with what must not be registered at all counted in.
+/// Of a hundred orders so many may go wrong to the kitchen, what must not be registered at all counted in.
 const WRONG_SHARE: f32 = 0.02;
 /// Readings that are tried for a label, in the first round and later.
 const TRIES: [usize; 3] = [200, 100, 100];
@@ -35,7 +36,8 @@ fn folders(data: &Path) -> Result<Vec<PathBuf>, DataError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         path.join("menu.csv").is_file() && !HELD_OUT.contains(&name.as_str())
     };
-    let mut folders: Vec<PathBuf> = entries.filter_map(Result::ok).map(|e| e.path()).filter(learned).collect();
+    let mut folders: Vec<PathBuf> =
+        entries.filter_map(Result::ok).map(|e| e.path()).filter(learned).collect();
     folders.sort();
     Ok(folders)
 }
@@ -61,7 +63,11 @@ pub fn data_hash(data: &Path) -> Result<String, DataError> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// A message of a restaurant, word by word. Places from the number of restaurants on are their sparse twins.
+type Worded<'d> = (usize, &'d Message, Surface<'d>);
+
 /// A message and what was seen in it by weights that it had no part in.
+#[derive(Debug)]
 pub struct Seen<'d> {
     /// Its restaurant's place.
     pub restaurant: usize,
@@ -69,7 +75,7 @@ pub struct Seen<'d> {
     pub message: &'d Message,
     /// Its words.
     pub surface: Surface<'d>,
-    /// What was read by other means.
+    /// What rules read.
     pub second: Second,
     /// The readings that were looked at.
     pub candidates: Vec<Candidate>,
@@ -77,42 +83,68 @@ pub struct Seen<'d> {
     pub rights: Vec<bool>,
     /// The best reading.
     pub observed: Observed,
-    /// Whether the order is the labelled one.
+    /// Whether it is the labelled order.
     pub right: bool,
+    /// Scores of its kinds.
+    pub kinds: [f32; KINDS],
+    /// What speaks for and against the reading.
+    pub signs: Signs,
+    /// How far it is trusted.
+    pub trust: f32,
 }
 
-/// All messages with their words.
-fn surfaces(restaurants: &[Restaurant]) -> Vec<(usize, &Message, Surface<'_>)> {
-    let each = |(at, restaurant): (usize, &'_ Restaurant)| {
-        let _ = at;
-        let _ = restaurant;
-    };
-    let _ = each;
+impl Seen<'_> {
+    /// The kind that it was taken for.
+    pub fn kind(&self) -> Kind {
+        kind_of(&self.surface, &self.kinds).0
+    }
+
+    /// Whether nothing but trust decides about it.
+    fn is_judged(&self) -> bool {
+        self.kind() == Kind::Order && doubt(&self.observed, &self.surface, Bounds::default()).is_none()
+    }
+
+    /// An order wholly on the menu.
+    fn is_order(&self) -> bool {
+        self.message.kind() == Kind::Order && !self.message.off_menu
+    }
+
+    /// What becomes of it where so much trust is asked for.
+    pub fn fate(&self, bound: f32) -> Fate {
+        match (self.is_order(), self.is_judged() && self.trust >= bound) {
+            (true, true) if self.right => Fate::Through,
+            (true, true) => Fate::Wrong,
+            (true, false) => Fate::Asked,
+            (false, true) => Fate::Registered,
+            (false, false) => Fate::Kept,
+        }
+    }
+}
+
+/// The messages of restaurants with their words; `first` is the place of the first restaurant.
+fn worded(restaurants: &[Restaurant], first: usize) -> Vec<Worded<'_>> {
+    let of = |(at, restaurant): (usize, &'_ Restaurant)| (first + at, restaurant.lexicon.clone());
+    let places: Vec<_> = restaurants.iter().enumerate().map(of).collect();
     restaurants
         .iter()
-        .enumerate()
-        .flat_map(|(at, restaurant)| {
-            restaurant
-                .messages
-                .iter()
-                .map(move |message| (at, message, Surface::of(&message.text, &restaurant.lexicon)))
+        .zip(places)
+        .flat_map(|(restaurant, (at, lexicon))| {
+            restaurant.messages.iter().map(move |message| (at, message, Surface::of(&message.text, &lexicon)))
         })
         .collect()
 }
 
-/// Does something for each thing, on both cores, in order.
+/// Does something for each thing, on all cores, and gives the results in order.
 fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let size = things.len().div_ceil(threads * 8).max(1);
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let chunks: Vec<&[T]> = things.chunks(size).collect();
-    let done = std::sync::Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let chunks: Vec<&[T]> = things.chunks(things.len().div_ceil(threads * 8).max(1)).collect();
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(chunk) = chunks.get(at) else { return };
+                while let Some((at, chunk)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, chunks.get(at)?)))
+                {
                     let results: Vec<R> = chunk.iter().map(&work).collect();
                     if let Ok(mut done) = done.lock() {
                         done.push((at, results));
@@ -126,52 +158,28 @@ fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) ->
     done.into_iter().flat_map(|(_, results)| results).collect()
 }
 
-/// Learns the roles from some restaurants: finds them by rules of thumb, learns, finds them anew, learns again.
-fn roles(restaurants: &[&Restaurant], all: &[(usize, &Message, Surface<'_>)], say: bool) -> Weights {
-    let all: Vec<_> = all.iter().filter(|(_, message, _)| message.kind() == Kind::Order).collect();
+/// Learns the roles: finds them by rules of thumb, learns, finds them anew, learns again.
+fn learn_roles(restaurants: &[&Restaurant], messages: &[Worded<'_>], say: bool) -> Weights {
+    let orders: Vec<&Worded<'_>> =
+        messages.iter().filter(|(_, message, _)| message.kind() == Kind::Order).collect();
     let mut weights: Option<Weights> = None;
-    for (round, tries) in TRIES.into_iter().enumerate() {
-        let found = in_parallel(&all, |(at, message, surface)| {
+    for tries in TRIES {
+        let found = in_parallel(&orders, |(at, message, surface)| {
             let tags = latent::roles(restaurants[*at], message, surface, weights.as_ref(), tries)?;
-            Some(Example::of(surface, *at % (restaurants.len() / 2), tags))
+            // A twin is the same restaurant.
+            Some(Example::of(surface, *at % (restaurants.len() / 2).max(1), tags))
         });
-        if say {
-            let orders = all.iter().filter(|(_, m, _)| m.kind() == Kind::Order).count();
-            let missing = found.iter().filter(|f| f.is_none()).count();
-            println!("round {round}: roles found for {} of {orders} orders", orders - missing);
-        }
-        if say && round == 2 {
-            for ((at, message, surface), found) in all.iter().zip(&found) {
-                let Some(found) = found else {
-                    println!("LOST {} {:?} {:?}", restaurants[*at].name, message.text, message.items.iter().map(|i| format!("{} {} {:?} {:?}", i.quantity, i.item, i.size, i.modifiers.iter().map(|m| format!("{:?} {}", m.op, m.name)).collect::<Vec<_>>())).collect::<Vec<_>>());
-                    continue };
-                let tags: Vec<String> = crate::order::chunks(&found.tags).iter().map(|c| format!("{}:{}", c.tag.name(), surface.words(c.first, c.end))).collect();
-                println!("FOUND {} {:?}\n    {}", restaurants[*at].name, message.text, tags.join(" | "));
-            }
-        }
         let examples: Vec<&Example> = found.iter().flatten().collect();
-        let learnt = crf::learn(&examples);
         if say {
-            let right = in_parallel(&all, |(at, message, surface)| {
-                if *at >= restaurants.len() / 2 || message.off_menu { return 0 }
-                let resolver = Resolver::new(&restaurants[*at].lexicon, &restaurants[*at].names);
-                let c = candidates(surface, &resolver, &learnt, &Second::default());
-                usize::from(is_right(message, &c[0].order, &restaurants[*at].lexicon))
-            });
-            println!("round {round}: fit {}", right.iter().sum::<usize>());
+            println!("roles found for {} of {} orders", examples.len(), orders.len());
         }
-        weights = Some(learnt);
+        weights = Some(crf::learn(&examples));
     }
     weights.unwrap_or_default()
 }
 
-/// What is seen in a message by weights.
-fn see<'d>(
-    restaurants: &'d [Restaurant],
-    (at, message, surface): &(usize, &'d Message, Surface<'d>),
-    weights: &Weights,
-) -> Seen<'d> {
-    let restaurant = &restaurants[*at];
+fn see<'d>(restaurants: &[&Restaurant], (at, message, surface): &Worded<'d>, weights: &Weights) -> Seen<'d> {
+    let restaurant = restaurants[*at];
     let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
     let second = Second::by_rules(&message.text, &restaurant.lexicon);
     let candidates = candidates(surface, &resolver, weights, &second);
@@ -181,267 +189,151 @@ fn see<'d>(
             && order.unsold.is_empty()
             && is_right(message, order, &restaurant.lexicon)
     };
-    let rights = candidates.iter().map(|candidate| right(&candidate.order)).collect();
-    let observed = choose(&candidates, &weights.sense);
-    Seen { restaurant: *at, message, surface: surface.clone(), second, candidates, rights, observed, right: false }
-}
-
-/// Chooses among the candidates anew, by what other groups taught about sense.
-fn rank(seen: &mut [Seen<'_>], group: impl Fn(usize) -> usize) {
-    for left_out in 0..GROUPS {
-        let examples: Vec<(&[Candidate], Vec<bool>)> = seen
-            .iter()
-            .filter(|seen| group(seen.restaurant) != left_out && seen.rights.contains(&true))
-            .map(|seen| (seen.candidates.as_slice(), seen.rights.clone()))
-            .collect();
-        let sense = linear::ranks(&examples);
-        if left_out == 0 {
-            println!("sense {sense:.2?}");
-        }
-        for seen in seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
-            seen.observed = choose(&seen.candidates, &sense);
-            let chosen = seen.candidates.iter().position(|c| c.tags == seen.observed.tags);
-            seen.right = chosen.is_some_and(|at| seen.rights[at]);
-        }
+    Seen {
+        restaurant: *at,
+        message,
+        surface: surface.clone(),
+        rights: candidates.iter().map(|candidate| right(&candidate.order)).collect(),
+        observed: choose(&candidates, &weights.sense),
+        second,
+        candidates,
+        right: false,
+        kinds: [0.0; KINDS],
+        signs: [0.0; trust::SIGNS],
+        trust: 0.0,
     }
 }
 
-/// The same as the line's own decision.
-fn must_ask(observed: &Observed, surface: &Surface<'_>) -> Option<Doubt> {
-    doubt(observed, surface, Bounds::default())
+/// What was seen, by group: each is judged by what the others taught.
+struct Left<'s, 'd> {
+    seen: &'s mut [Seen<'d>],
+    features: Vec<Vec<u32>>,
 }
 
-/// Learns everything, and says what it is worth on restaurants left out.
-pub fn train(restaurants: &[Restaurant], show: Option<&str>) -> Weights {
-    let count = restaurants.len();
-    let twins: Vec<Restaurant> = restaurants.iter().map(Restaurant::sparse).collect();
-    let all = surfaces(restaurants);
-    let sparse: Vec<_> =
-        surfaces(&twins).into_iter().map(|(at, message, surface)| (at + count, message, surface)).collect();
-    let both: Vec<&Restaurant> = restaurants.iter().chain(&twins).collect();
-    let group = |restaurant: usize| (restaurant % count) % GROUPS;
-    let mut seen: Vec<Seen<'_>> = Vec::new();
-    for left_out in 0..GROUPS {
-        let taught: Vec<_> =
-            all.iter().chain(&sparse).filter(|(at, ..)| group(*at) != left_out).cloned().collect();
-        let asked: Vec<_> = all.iter().filter(|(at, ..)| group(*at) == left_out).cloned().collect();
-        let weights = roles(&both, &taught, left_out == 0);
-        seen.extend(in_parallel(&asked, |one| see(restaurants, one, &weights)));
-    }
-    seen.sort_by_key(|seen| seen.restaurant);
-    rank(&mut seen, group);
-    let features: Vec<Vec<u32>> = seen
-        .iter()
-        .map(|seen| {
-            let mut all = Vec::new();
-            kind_features(&seen.surface, &seen.observed, &seen.second, |f| all.push(f));
-            all
-        })
-        .collect();
-    let mut kinds_of = vec![[0.0; 3]; seen.len()];
-    for left_out in 0..GROUPS {
-        let examples: Vec<(&[u32], usize, usize)> = seen
-            .iter()
-            .zip(&features)
-            .filter(|(seen, _)| group(seen.restaurant) != left_out)
-            .map(|(seen, features)| (features.as_slice(), kind_index(seen.message), seen.restaurant))
+fn group(restaurant: usize) -> usize {
+    restaurant % GROUPS
+}
+
+/// The part of what was seen that a judgement is learned from; all of it without a group.
+fn taught<'s, 'd>(
+    seen: &'s [Seen<'d>],
+    left_out: Option<usize>,
+) -> impl Iterator<Item = (usize, &'s Seen<'d>)> {
+    seen.iter().enumerate().filter(move |(_, seen)| Some(group(seen.restaurant)) != left_out)
+}
+
+fn learn_sense(seen: &[Seen<'_>], left_out: Option<usize>) -> crate::rank::Points {
+    let some_right = taught(seen, left_out).filter(|(_, seen)| seen.rights.contains(&true));
+    let examples: Vec<(&[Candidate], Vec<bool>)> =
+        some_right.map(|(_, seen)| (seen.candidates.as_slice(), seen.rights.clone())).collect();
+    linear::ranks(&examples)
+}
+
+fn learn_trust(seen: &[Seen<'_>], left_out: Option<usize>) -> Vec<f32> {
+    let judged = taught(seen, left_out).filter(|(_, seen)| seen.is_judged());
+    linear::trust(&judged.map(|(_, seen)| (seen.signs, seen.right)).collect::<Vec<_>>())
+}
+
+impl Left<'_, '_> {
+    fn learn_kinds(&self, left_out: Option<usize>) -> Weights {
+        let kind = |message: &Message| Kind::ALL.iter().position(|k| *k == message.kind()).unwrap_or(2);
+        let examples: Vec<(&[u32], usize, usize)> = taught(self.seen, left_out)
+            .map(|(at, seen)| (self.features[at].as_slice(), kind(seen.message), seen.restaurant))
             .collect();
-        let weights = Weights { kinds: linear::kinds(&examples), ..Weights::default() };
-        for (seen, scores) in seen.iter().zip(&mut kinds_of) {
-            if group(seen.restaurant) == left_out {
-                *scores = kinds(&seen.surface, &seen.observed, &weights, &seen.second);
+        Weights { kinds: linear::kinds(&examples), ..Weights::default() }
+    }
+
+    /// Chooses among the candidates, then the kinds, then the trust; each step needs the one before.
+    fn judge(&mut self, restaurants: &[&Restaurant]) {
+        for left_out in 0..GROUPS {
+            let sense = learn_sense(self.seen, Some(left_out));
+            for seen in self.seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
+                seen.observed = choose(&seen.candidates, &sense);
+                let chosen = seen.candidates.iter().position(|c| c.tags == seen.observed.tags);
+                seen.right = chosen.is_some_and(|at| seen.rights[at]);
+            }
+        }
+        for (seen, features) in self.seen.iter().zip(&mut self.features) {
+            features.clear();
+            kind_features(&seen.surface, &seen.observed, &seen.second, |feature| features.push(feature));
+        }
+        for left_out in 0..GROUPS {
+            let weights = self.learn_kinds(Some(left_out));
+            for seen in self.seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
+                seen.kinds = kinds(&seen.surface, &seen.observed, &weights, &seen.second);
+                let restaurant = restaurants[seen.restaurant];
+                let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
+                let odds = kind_of(&seen.surface, &seen.kinds).1;
+                seen.signs = signs_of(&seen.surface, &resolver, &seen.observed, odds, &seen.second);
+            }
+        }
+        for left_out in 0..GROUPS {
+            let weights = learn_trust(self.seen, Some(left_out));
+            for seen in self.seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
+                seen.trust = trust::weigh(&seen.signs, &weights);
             }
         }
     }
-    let signs: Vec<Signs> = seen
-        .iter()
-        .zip(&kinds_of)
-        .map(|(seen, scores)| {
-            let restaurant = &restaurants[seen.restaurant];
-            let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
-            signs_of(&seen.surface, &resolver, &seen.observed, kind_of(&seen.surface, scores).1, &seen.second)
-        })
-        .collect();
-    let decided = |at: usize| {
-        kind_of(&seen[at].surface, &kinds_of[at]).0 == Kind::Order
-            && must_ask(&seen[at].observed, &seen[at].surface).is_none()
-    };
-    let judged: Vec<usize> = (0..seen.len()).filter(|at| decided(*at)).collect();
-    let mut trusts = vec![0.0_f32; seen.len()];
-    for left_out in 0..GROUPS {
-        let examples: Vec<(Signs, bool)> = judged
-            .iter()
-            .filter(|at| group(seen[**at].restaurant) != left_out)
-            .map(|at| (signs[*at], seen[*at].right))
-            .collect();
-        let weights = linear::trust(&examples);
-        for at in &judged {
-            if group(seen[*at].restaurant) == left_out {
-                trusts[*at] = trust::weigh(&signs[*at], &weights);
-            }
-        }
-    }
-    let onmenu: Vec<usize> = (0..seen.len()).filter(|at| seen[*at].message.kind() == Kind::Order && !seen[*at].message.off_menu).collect();
-    println!("right among candidates {}", onmenu.iter().filter(|at| seen[**at].rights.contains(&true)).count());
-    println!("right readings {} of {}", onmenu.iter().filter(|at| seen[**at].right).count(), onmenu.len());
-    let mut reasons: std::collections::BTreeMap<(String, bool), usize> = Default::default();
-    for at in &onmenu {
-        let kind = kind_of(&seen[*at].surface, &kinds_of[*at]).0 == Kind::Order;
-        let why = match must_ask(&seen[*at].observed, &seen[*at].surface) {
-            _ if !kind => "kind".to_owned(),
-            None => "-".to_owned(),
-            Some(doubt) => format!("{doubt:?}").split(['(', '[']).next().unwrap_or_default().to_owned(),
-        };
-        *reasons.entry((why, seen[*at].right)).or_default() += 1;
-    }
-    println!("{reasons:?}");
-    for bound in [0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95] {
-        let fates = fates(&seen, &kinds_of, &trusts, bound);
-        println!("bound {bound:.2}  {}", total(&fates));
-    }
-    let bound = 0.5;
-    for (restaurant, fates) in restaurants.iter().zip(fates(&seen, &kinds_of, &trusts, bound)) {
-        println!("{:14} {fates}", restaurant.name);
-    }
-    if show == Some("wrong") {
-        let mut wrong: Vec<usize> = judged.iter().copied().filter(|at| !seen[*at].right).collect();
-        wrong.sort_by(|a, b| trusts[*b].total_cmp(&trusts[*a]));
-        let weights = linear::trust(&judged.iter().map(|at| (signs[*at], seen[*at].right)).collect::<Vec<_>>());
-        println!("{weights:.2?}");
-        for at in wrong.iter().take(110) {
-            println!("{}", restaurants[seen[*at].restaurant].name);
-            show_one(&seen[*at], Kind::Order, trusts[*at], Fate::Wrong);
-        }
-    } else if show == Some("ranks") {
-        for one in seen.iter().filter(|s| s.message.kind() == Kind::Order && !s.message.off_menu && !s.right) {
-            let best = one.rights.iter().position(|r| *r);
-            println!("\n{} {} {:?}", if best.is_some() { "RANK" } else { "MISS" }, restaurants[one.restaurant].name, one.message.text);
-            for item in &one.message.items {
-                let wishes: Vec<String> = item.modifiers.iter().map(|w| format!("{:?} {}", w.op, w.name)).collect();
-                println!("   want {} {} {:?} {wishes:?}", item.quantity, item.item, item.size);
-            }
-            let tags = |tags: &[Tag]| -> String { crate::order::chunks(tags).iter().map(|c| format!("{}:{}", c.tag.name(), one.surface.words(c.first, c.end))).collect::<Vec<_>>().join(" | ") };
-            println!("   read {}", tags(&one.observed.tags));
-            if let Some(best) = best { println!("   good {}", tags(&one.candidates[best].tags)); } else {
-            for line in &one.observed.order.lines {
-                let wishes: Vec<String> = line.wishes.iter().map(|w| format!("{:?} {}", w.op, w.thing.name)).collect();
-                println!("   got  {} {:?} {:?} {wishes:?}", line.count, line.meant, line.size);
-            } }
-        }
-    } else if let Some(name) = show {
-        for (at, one) in seen.iter().enumerate().filter(|(_, s)| restaurants[s.restaurant].name == name) {
-            let fate = fate(one, &kinds_of[at], trusts[at], bound);
-            let kind = kind_of(&one.surface, &kinds_of[at]).0;
-            if fate == Fate::Through || (fate == Fate::Kept && kind == one.message.kind()) {
-                continue;
-            }
-            show_one(one, kind, trusts[at], fate);
-        }
-    }
-    let every: Vec<_> = all.iter().chain(&sparse).cloned().collect();
-    let mut weights = roles(&both, &every, false);
-    let sensible: Vec<(&[Candidate], Vec<bool>)> = seen
-        .iter()
-        .filter(|seen| seen.rights.contains(&true))
-        .map(|seen| (seen.candidates.as_slice(), seen.rights.clone()))
-        .collect();
-    weights.sense = linear::ranks(&sensible);
-    let examples: Vec<(&[u32], usize, usize)> = seen
-        .iter()
-        .zip(&features)
-        .map(|(seen, features)| (features.as_slice(), kind_index(seen.message), seen.restaurant))
-        .collect();
-    weights.kinds = linear::kinds(&examples);
-    weights.trust = linear::trust(&judged.iter().map(|at| (signs[*at], seen[*at].right)).collect::<Vec<_>>());
-    weights.bound = bound_for(&judged, &seen, &trusts);
-    println!("bound {:.3}", weights.bound);
-    weights
 }
 
 /// The least trust at which no more orders go wrong than are allowed.
-fn bound_for(judged: &[usize], seen: &[Seen<'_>], trusts: &[f32]) -> f32 {
-    let orders = seen.iter().filter(|s| s.message.kind() == Kind::Order && !s.message.off_menu).count();
-    let allowed = (WRONG_SHARE * orders as f32) as usize;
-    let mut wrong: Vec<f32> = judged.iter().filter(|at| !seen[**at].right).map(|at| trusts[*at]).collect();
+fn bound(seen: &[Seen<'_>]) -> f32 {
+    let orders = seen.iter().filter(|seen| seen.is_order()).count();
+    let mut wrong: Vec<f32> =
+        seen.iter().filter(|seen| seen.is_judged() && !seen.right).map(|seen| seen.trust).collect();
     wrong.sort_by(|a, b| b.total_cmp(a));
-    wrong.get(allowed).copied().unwrap_or(0.5) + 1e-4
+    let allowed = (WRONG_SHARE * orders as f32) as usize;
+    wrong.get(allowed).map_or(0.5, |trust| trust + 1e-4)
 }
 
-fn show_one(seen: &Seen<'_>, kind: Kind, trust: f32, fate: Fate) {
-    let why = must_ask(&seen.observed, &seen.surface).map_or("trust".to_owned(), |doubt| doubt.reason());
-    println!(
-        "\n{fate:?} [{}] {:?}\n   label {} {}; read {} trust {trust:.2} share {:.2} ({why}) right {}",
-        seen.message.id,
-        seen.message.text,
-        seen.message.kind,
-        seen.message.off_menu,
-        kind.as_str(),
-        seen.observed.shares.0,
-        seen.right
-    );
-    for item in &seen.message.items {
-        let wishes: Vec<String> =
-            item.modifiers.iter().map(|w| format!("{:?} {}", w.op, w.name)).collect();
-        println!("   want {} {} {:?} {wishes:?}", item.quantity, item.item, item.size);
+/// Learns everything, and says what it is worth on restaurants left out; shows the failures of one, or of `all`.
+pub fn train(restaurants: &[Restaurant], failures: Option<&str>) -> Weights {
+    let twins: Vec<Restaurant> = restaurants.iter().map(Restaurant::sparse).collect();
+    let both: Vec<&Restaurant> = restaurants.iter().chain(&twins).collect();
+    let own = worded(restaurants, 0);
+    let every: Vec<Worded<'_>> = own.iter().cloned().chain(worded(&twins, restaurants.len())).collect();
+    let group_of = |place: usize| group(place % restaurants.len().max(1));
+
+    let mut seen: Vec<Seen<'_>> = Vec::new();
+    for left_out in 0..GROUPS {
+        let teach: Vec<_> = every.iter().filter(|(at, ..)| group_of(*at) != left_out).cloned().collect();
+        let ask: Vec<_> = own.iter().filter(|(at, ..)| group_of(*at) == left_out).cloned().collect();
+        let weights = learn_roles(&both, &teach, left_out == 0);
+        seen.extend(in_parallel(&ask, |one| see(&both, one, &weights)));
     }
-    let tags: Vec<String> = crate::order::chunks(&seen.observed.tags)
-        .iter()
-        .map(|c| format!("{}:{}", c.tag.name(), seen.surface.words(c.first, c.end)))
-        .collect();
-    println!("   {}", tags.join(" | "));
-    for line in &seen.observed.order.lines {
-        let wishes: Vec<String> =
-            line.wishes.iter().map(|w| format!("{:?} {}", w.op, w.thing.name)).collect();
-        println!("   got  {} {:?} {:?} {wishes:?}", line.count, line.meant, line.size);
-    }
-    if !seen.observed.order.misfits.is_empty() || !seen.observed.order.unsold.is_empty() {
-        println!("   misfits {:?} unsold {:?}", seen.observed.order.misfits, seen.observed.order.unsold);
-    }
-    let open: Vec<&str> = unexplained(&seen.surface, &seen.observed.tags)
-        .iter()
-        .map(|at| seen.surface.words(*at, at + 1))
-        .collect();
-    if !open.is_empty() {
-        println!("   unexplained {open:?}");
-    }
+    seen.sort_by_key(|seen| seen.restaurant);
+    let features = vec![Vec::new(); seen.len()];
+    let mut left = Left { seen: &mut seen, features };
+    left.judge(&both);
+
+    let mut weights = learn_roles(&both, &every, false);
+    weights.kinds = left.learn_kinds(None).kinds;
+    weights.sense = learn_sense(&seen, None);
+    weights.trust = learn_trust(&seen, None);
+    weights.bound = bound(&seen);
+    report(restaurants, &seen, weights.bound, failures);
+    weights
 }
 
-fn kind_index(message: &Message) -> usize {
-    Kind::ALL.iter().position(|kind| *kind == message.kind()).unwrap_or(2)
-}
-
-fn fate(seen: &Seen<'_>, scores: &[f32; 3], trust: f32, bound: f32) -> Fate {
-    let registered = kind_of(&seen.surface, scores).0 == Kind::Order
-        && must_ask(&seen.observed, &seen.surface).is_none()
-        && trust >= bound;
-    match (seen.message.kind() == Kind::Order && !seen.message.off_menu, registered) {
-        (true, true) if seen.right => Fate::Through,
-        (true, true) => Fate::Wrong,
-        (true, false) => Fate::Asked,
-        (false, true) => Fate::Registered,
-        (false, false) => Fate::Kept,
+fn report(restaurants: &[Restaurant], seen: &[Seen<'_>], bound: f32, failures: Option<&str>) {
+    let mut all = Fates::default();
+    let width = restaurants.iter().map(|restaurant| restaurant.name.len()).max().unwrap_or(0);
+    for (at, restaurant) in restaurants.iter().enumerate() {
+        let mut fates = Fates::default();
+        for seen in seen.iter().filter(|seen| seen.restaurant == at) {
+            let right_kind = seen.kind() == seen.message.kind();
+            fates.add(
+                seen.message.kind() == Kind::Order,
+                seen.message.off_menu,
+                right_kind,
+                seen.fate(bound),
+            );
+            if failures.is_some_and(|name| name == "all" || name == restaurant.name) {
+                show::failure(restaurant, seen, bound);
+            }
+        }
+        println!("{:width$} {fates}", restaurant.name);
+        all.merge(&fates);
     }
-}
-
-fn fates(seen: &[Seen<'_>], kinds: &[[f32; 3]], trusts: &[f32], bound: f32) -> Vec<Fates> {
-    let count = seen.iter().map(|s| s.restaurant + 1).max().unwrap_or(0);
-    let mut all = vec![Fates::default(); count];
-    for (at, one) in seen.iter().enumerate() {
-        let kind = kind_of(&one.surface, &kinds[at]).0;
-        let order = one.message.kind() == Kind::Order;
-        let fate = fate(one, &kinds[at], trusts[at], bound);
-        all[one.restaurant].add(order, one.message.off_menu, kind == one.message.kind(), fate);
-    }
-    all
-}
-
-fn total(fates: &[Fates]) -> Fates {
-    let mut sum = Fates::default();
-    fates.iter().for_each(|fates| sum.merge(fates));
-    sum
-}
-
-/// The tags of a reading as text, for people.
-pub fn shown(tags: &[Tag]) -> String {
-    tags.iter().map(|tag| tag.name()).collect::<Vec<_>>().join(" ")
+    println!("{:width$} {all}", "left out");
 }
