@@ -181,6 +181,8 @@ async fn look_at_bus(bus: &Bus, report: &mut Report) {
     match roll_call(bus).await {
         Ok(names) => {
             for name in names {
+                // Tools group replicas by this name, among other systems' on the same bus.
+                let Some(name) = name.strip_prefix("greenbite-") else { continue };
                 if let Some(count) = Service::STATIONS
                     .into_iter()
                     .find(|service| service.as_str() == name)
