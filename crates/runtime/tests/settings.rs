@@ -67,8 +67,10 @@ fn the_databases_password_may_be_given_apart_and_hold_any_character() {
         apart(&url(&[address, ("GREENBITE_DATABASE__PASSWORD_FILE", path)])).as_deref(),
         Some("from a file")
     );
-    let said =
-        refused("", &[("GREENBITE_DATABASE__URL", "postgres//me:cret@host"), ("GREENBITE_DATABASE__PASSWORD", "hush")]);
+    let said = refused(
+        "",
+        &[("GREENBITE_DATABASE__URL", "postgres//me:cret@host"), ("GREENBITE_DATABASE__PASSWORD", "hush")],
+    );
     assert!(said.contains("database.url") && !said.contains("hush") && !said.contains("cret"), "{said}");
     assert!(
         !format!("{:?}", read("", &[("GREENBITE_DATABASE__PASSWORD", "hush")]).unwrap().settings)
