@@ -840,7 +840,7 @@ fn a_restaurants_page_is_read_with_a_token_and_has_nothing_for_classes() {
             "/api/snapshot",
             "/api/desk",
             "/api/stream",
-            "/api/tap",
+            "/api/tap?subject=greenbite.%3E",
         ] {
             for (token, wanted) in [("", 401), ("guessed", 401), ("may-look", 200), (&*world.token, 200)] {
                 let status = ask(&page, "GET", path, token, &[]).await?;

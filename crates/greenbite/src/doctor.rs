@@ -180,9 +180,14 @@ async fn look_at_bus(bus: &Bus, report: &mut Report) {
     report.stations = Service::STATIONS.into_iter().map(|service| (service.as_str(), 0)).collect();
     match roll_call(bus).await {
         Ok(names) => {
-            // On the bus they are called `greenbite-classifier` and so on.
-            for name in names.iter().filter_map(|name| name.strip_prefix("greenbite-")) {
-                if let Some(count) = report.stations.get_mut(name) {
+            for name in names {
+                // Tools group replicas by this name, among other systems' on the same bus.
+                let Some(name) = name.strip_prefix("greenbite-") else { continue };
+                if let Some(count) = Service::STATIONS
+                    .into_iter()
+                    .find(|service| service.as_str() == name)
+                    .and_then(|service| report.stations.get_mut(service.as_str()))
+                {
                     *count += 1;
                 }
             }

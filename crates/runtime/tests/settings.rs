@@ -67,8 +67,10 @@ fn the_databases_password_may_be_given_apart_and_hold_any_character() {
         apart(&url(&[address, ("GREENBITE_DATABASE__PASSWORD_FILE", path)])).as_deref(),
         Some("from a file")
     );
-    let said =
-        refused("", &[("GREENBITE_DATABASE__URL", "no:se cret"), ("GREENBITE_DATABASE__PASSWORD", "hush")]);
+    let said = refused(
+        "",
+        &[("GREENBITE_DATABASE__URL", "postgres//me:cret@host"), ("GREENBITE_DATABASE__PASSWORD", "hush")],
+    );
     assert!(said.contains("database.url") && !said.contains("hush") && !said.contains("cret"), "{said}");
     assert!(
         !format!("{:?}", read("", &[("GREENBITE_DATABASE__PASSWORD", "hush")]).unwrap().settings)
@@ -79,13 +81,13 @@ fn the_databases_password_may_be_given_apart_and_hold_any_character() {
 #[test]
 fn thirty_replicas_of_all_stations_fit_the_connections_that_postgresql_has() {
     let of = |service| {
-        let loaded: Loaded<()> = load_from(service, None, []).unwrap();
+        let loaded: Loaded<Shop> = load_from(service, None, []).unwrap();
         loaded.settings.database.max_connections
     };
     let stations: u32 = Service::STATIONS.into_iter().map(of).sum();
     // 100 by default, 3 of them for the superuser.
     assert!(5 * stations + of(Service::Dashboard) + of(Service::Greenbite) <= 97);
-    let set = load_from::<()>(
+    let set = load_from::<Shop>(
         Service::Registrar,
         None,
         [("GREENBITE_DATABASE__MAX_CONNECTIONS".into(), "9".into())],

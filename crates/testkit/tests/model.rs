@@ -1,6 +1,6 @@
 //! The model comes over the network: away at first, then there, then in the cache.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may, as tests may")]
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What is wrong with the way in: each station ends by itself and says it in one line.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may, as tests may")]
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -110,6 +110,12 @@ impl Stack {
         fs::create_dir_all(&directory)?;
         let stack = Stack { directory, page_port: free_port()?, door_port: free_port()? };
         let _ = fs::remove_file(stack.env_file());
+        // As docker-compose.yml in the repository's root, but with another .env than an owner's, which may name webhooks.
+        let root = repository();
+        let include = serde_json::json!({ "include": [{
+            "path": root.join("deploy/compose.yml"), "project_directory": root, "env_file": stack.env_file(),
+        }] });
+        fs::write(stack.compose_file(), include.to_string())?;
         stack.make_passwords()?;
         stack.set("GREENBITE_IMAGE", IMAGE)?;
         stack.set("GREENBITE_PORT_DASHBOARD", &stack.page_port.to_string())?;
@@ -122,6 +128,10 @@ impl Stack {
 
     fn env_file(&self) -> PathBuf {
         self.directory.join("env")
+    }
+
+    fn compose_file(&self) -> PathBuf {
+        self.directory.join("docker-compose.yml")
     }
 
     fn make_passwords(&self) -> anyhow::Result<()> {
@@ -151,7 +161,7 @@ impl Stack {
             }
         }
         command.current_dir(repository()).env("COMPOSE_PROJECT_NAME", PROJECT);
-        command.env("COMPOSE_ENV_FILES", self.env_file());
+        command.env("COMPOSE_FILE", self.compose_file()).env("COMPOSE_ENV_FILES", self.env_file());
         command
     }
 
@@ -210,11 +220,11 @@ impl Stack {
     }
 
     fn said_plainly(&self) -> anyhow::Result<()> {
-        let bare = self.directory.join("bare");
-        fs::write(&bare, "")?;
-        let mut config = self.command(docker());
-        config.env("COMPOSE_ENV_FILES", &bare).args(["compose", "config", "--quiet"]);
-        let said = finish(&mut config).err().context("it starts without passwords")?.to_string();
+        let text = fs::read_to_string(self.env_file())?;
+        fs::write(self.env_file(), "")?;
+        let said = self.compose(&["config", "--quiet"]);
+        fs::write(self.env_file(), text)?;
+        let said = said.err().context("it starts without passwords")?.to_string();
         ensure!(said.contains("run deploy/passwords, it writes .env"), "{said}");
 
         let taken = TcpListener::bind(("127.0.0.1", 0))?;
@@ -396,7 +406,9 @@ impl Stack {
         self.set("GREENBITE_MODELS", "./crates/embed/tests/data")?;
         self.set("GREENBITE_MENU_VALIDATOR__MODEL", "/var/lib/greenbite/models/bert")?;
         self.up(&[])?;
-        self.matched_by("bert", 1)
+        self.matched_by("bert", 1)?;
+        // `down -v` deletes the volumes that the services name at that time.
+        self.set("GREENBITE_MODELS", "models")
     }
 
     /// Waits until so many validators have said that names are matched by this model.
