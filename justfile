@@ -43,6 +43,10 @@ chaos *arguments:
 sqlx-prepare *arguments:
     cargo xtask sqlx-prepare {{arguments}}
 
+# The reader's weights, from the labelled messages in data/restaurants.
+train *arguments:
+    cargo xtask train {{arguments}}
+
 # Files that are made from the code: users of the bus, the README's table.
 generate:
     cargo xtask generate

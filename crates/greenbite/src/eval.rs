@@ -161,8 +161,8 @@ pub struct Scores {
 
 /// Runs it.
 pub async fn run(args: &Args) -> anyhow::Result<Scores> {
-    let lexicon = Arc::new(Lexicon::new(read_menu(&args.menu, args.options.as_deref())?));
-    let reader = Reader::new(Arc::clone(&lexicon));
+    let lexicon = Lexicon::new(read_menu(&args.menu, args.options.as_deref())?);
+    let reader = Reader::new(Arc::clone(lexicon.menu()));
     let messages = read_messages(&args.messages, args.labels.as_deref())?;
     let config = args.model.config();
     let chosen = model::open(&config, false).await;
@@ -176,7 +176,7 @@ pub async fn run(args: &Args) -> anyhow::Result<Scores> {
     let began = Instant::now();
     let mut predictions = Vec::with_capacity(messages.len());
     for message in &messages {
-        predictions.push(predict(message.id.clone(), &message.text, &reader, &judge).await);
+        predictions.push(predict(message.id.clone(), &message.text, &reader, &judge, &lexicon).await);
     }
     let took = began.elapsed();
 
@@ -207,7 +207,13 @@ pub async fn run(args: &Args) -> anyhow::Result<Scores> {
 }
 
 /// What the line makes of a text.
-pub async fn predict(id: serde_json::Value, text: &str, reader: &Reader, judge: &Judge) -> Prediction {
+pub async fn predict(
+    id: serde_json::Value,
+    text: &str,
+    reader: &Reader,
+    judge: &Judge,
+    lexicon: &Lexicon,
+) -> Prediction {
     let read = reader.read(text, Bounds::default());
     let mut prediction = Prediction {
         id,
@@ -226,7 +232,7 @@ pub async fn predict(id: serde_json::Value, text: &str, reader: &Reader, judge: 
         prediction.reason = read.reason;
         return prediction;
     }
-    let (validation, _) = judge.judge(read.lines, reader.lexicon()).await;
+    let (validation, _) = judge.judge(read.lines, lexicon).await;
     prediction.off_menu = validation.verdict != Verdict::Accepted;
     prediction.reason = validation.reason;
     for line in validation.lines {

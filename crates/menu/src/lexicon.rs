@@ -158,7 +158,15 @@ const LONG_WORD: usize = 8;
 impl Lexicon {
     /// Compiles a menu.
     pub fn new(menu: impl Into<Arc<Menu>>) -> Self {
-        let menu: Arc<Menu> = menu.into();
+        Self::compile(menu.into(), false)
+    }
+
+    /// Compiles a menu with what every counter person knows: a coke is a cola.
+    pub fn with_common_names(menu: impl Into<Arc<Menu>>) -> Self {
+        Self::compile(menu.into(), true)
+    }
+
+    fn compile(menu: Arc<Menu>, common_names: bool) -> Self {
         let mut lexicon = Lexicon {
             languages: languages().to_vec(),
             names: KeyMap::default(),
@@ -177,6 +185,9 @@ impl Lexicon {
         };
         lexicon.add_language_options();
         lexicon.add_names();
+        if common_names {
+            lexicon.add_common_names();
+        }
         lexicon.index_spelling();
         lexicon
     }
@@ -303,6 +314,10 @@ impl Lexicon {
                 self.add_same(one, other);
             }
         }
+    }
+
+    /// Other names of the same food.
+    fn add_common_names(&mut self) {
         let food = text::food::food();
         for group in &food.same {
             // "burger" is a kind of thing, of which "hamburger" may be one of many.

@@ -237,15 +237,16 @@ async fn an_owner_sees_which_webhooks_work_and_for_what() {
     let discord = StandIn::start().await.unwrap();
     let mut config = config(&discord);
     config.webhooks.enquiry = None;
+    config.fallback = Fallback::Review;
     discord.set_fault_of("misc", Some(Fault::Status(404)));
     let trials = notifier::try_webhooks(&config).await.unwrap();
     let used: Vec<_> = trials.iter().map(|trial| trial.categories.clone()).collect();
-    let own = [Category::Order, Category::Enquiry].to_vec();
-    assert_eq!(used, [own, vec![Category::Review], vec![Category::Misc]]);
+    let reviews = vec![Category::Review, Category::Enquiry];
+    assert_eq!(used, [vec![Category::Order], reviews, vec![Category::Misc]]);
     assert_eq!((&trials[0].outcome, &trials[1].outcome), (&Ok(()), &Ok(())));
     assert!(trials[2].outcome.as_ref().unwrap_err().contains("status 404"), "{trials:?}");
     let shown: Vec<_> = discord.accepted().iter().map(|one| one.payload()["content"].clone()).collect();
-    assert_eq!(shown[0], json!("GreenBite can post here. What comes: order, enquiry."));
+    assert_eq!(shown[1], json!("GreenBite can post here. What comes: review, enquiry."));
     assert_eq!(shown.len(), 2);
 }
 

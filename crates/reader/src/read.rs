@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use contracts::{EnquiryTopic, Modifier, ModifierOp, OrderLine};
-use menu::Lexicon;
+use menu::{Lexicon, Menu};
 
 use crate::order::{Line, Order};
 use crate::resolve::{Meant, Names, Resolver};
@@ -105,26 +105,17 @@ pub fn doubt(observed: &Observed, surface: &Surface<'_>, bounds: Bounds) -> Opti
 /// Reads messages to one restaurant.
 #[derive(Debug)]
 pub struct Reader {
-    lexicon: Arc<Lexicon>,
+    /// The menu with what everybody calls its food.
+    lexicon: Lexicon,
     names: Names,
     weights: Arc<Weights>,
 }
 
 impl Reader {
     /// For a menu, by the weights that this program was built with.
-    pub fn new(lexicon: Arc<Lexicon>) -> Reader {
-        Reader::with(lexicon, own_weights())
-    }
-
-    /// For a menu, by other weights.
-    pub fn with(lexicon: Arc<Lexicon>, weights: Arc<Weights>) -> Reader {
-        let names = Names::of(&lexicon);
-        Reader { lexicon, names, weights }
-    }
-
-    /// The menu.
-    pub fn lexicon(&self) -> &Arc<Lexicon> {
-        &self.lexicon
+    pub fn new(menu: impl Into<Arc<Menu>>) -> Reader {
+        let lexicon = Lexicon::with_common_names(menu);
+        Reader { names: Names::of(&lexicon), lexicon, weights: own_weights() }
     }
 
     /// Reads a message. The same text is always read the same.
@@ -274,12 +265,12 @@ pub struct Readers {
 
 impl Readers {
     /// For this menu; compiled when it is a new one.
-    pub fn for_menu(&self, lexicon: &Arc<Lexicon>) -> Arc<Reader> {
+    pub fn for_menu(&self, lexicon: &Lexicon) -> Arc<Reader> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match current.as_ref().filter(|reader| Arc::ptr_eq(reader.lexicon(), lexicon)) {
+        match current.as_ref().filter(|reader| reader.lexicon.version() == lexicon.version()) {
             Some(reader) => Arc::clone(reader),
             None => {
-                let reader = Arc::new(Reader::new(Arc::clone(lexicon)));
+                let reader = Arc::new(Reader::new(Arc::clone(lexicon.menu())));
                 *current = Some(Arc::clone(&reader));
                 reader
             }

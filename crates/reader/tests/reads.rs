@@ -4,9 +4,8 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use menu::Lexicon;
 use proptest::prelude::*;
 use reader::rules::extract::Bounds;
 use reader::{Kind, Read, Reader};
@@ -15,7 +14,7 @@ static READER: LazyLock<Reader> = LazyLock::new(|| {
     let open = |name: &str| File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(name));
     let options = Some(("options.csv", open("options.csv").unwrap()));
     let menu = menu::csv::read_menu(("menu.csv", open("menu.csv").unwrap()), options).unwrap();
-    Reader::new(Arc::new(Lexicon::new(menu)))
+    Reader::new(menu)
 });
 
 fn read(text: &str) -> Read {

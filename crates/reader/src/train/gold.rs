@@ -124,7 +124,7 @@ pub fn read_restaurant(folder: &Path) -> Result<Restaurant, DataError> {
     let options = open("options.csv").ok();
     let menu = menu::csv::read_menu(("menu.csv", menu), options.map(|file| ("options.csv", file)))
         .map_err(|e| DataError::Menu(folder.display().to_string(), e.to_string()))?;
-    let lexicon = Arc::new(Lexicon::new(menu));
+    let lexicon = Arc::new(Lexicon::with_common_names(menu));
     let names = Names::of(&lexicon);
     let entries = std::fs::read_dir(folder).map_err(|e| DataError::File(folder.display().to_string(), e))?;
     let mut files: Vec<_> = entries
@@ -155,7 +155,8 @@ impl Restaurant {
         let menu = self.lexicon.menu();
         let items = menu.items.iter().cloned().map(|item| menu::MenuItem { aliases: Vec::new(), ..item });
         let options = menu.options.iter().filter(|option| option.kind == "size").cloned();
-        let lexicon = Arc::new(Lexicon::new(menu::Menu::new(items.collect(), options.collect())));
+        let lexicon =
+            Arc::new(Lexicon::with_common_names(menu::Menu::new(items.collect(), options.collect())));
         let names = Names::of(&lexicon);
         Restaurant { name: self.name.clone(), lexicon, names, messages: self.messages.clone() }
     }
