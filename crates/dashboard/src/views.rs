@@ -16,7 +16,7 @@ use crate::Page;
 use crate::dead_letters::Letter;
 
 /// Rows of a list.
-const LISTED: u32 = 60;
+const LISTED: u32 = 300;
 /// Events that a page begins with.
 const RECENT: usize = 200;
 

@@ -372,8 +372,11 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
             "[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))"
         );
         until(&client, "the review is on the desk", &ticket).await?;
-        client.execute(&format!("{ticket}.querySelector('input').value = 'Ana'"), vec![]).await?;
-        client.execute(&format!("{ticket}.querySelector('button.primary').click()"), vec![]).await?;
+        // In one go: the desk is drawn anew whenever something happens.
+        let decide = format!(
+            "const ticket = {ticket}; ticket.querySelector('input').value = 'Ana'; ticket.querySelector('button.primary').click()"
+        );
+        client.execute(&decide, vec![]).await?;
         wait_until("the review is an order", PATIENCE, || async {
             Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
         })

@@ -95,6 +95,8 @@ pub fn chunks(tags: &[Tag]) -> Vec<Chunk> {
         match (*tag, chunks.last_mut()) {
             (Tag::TALK, _) => {}
             (Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON, Some(chunk)) => chunk.end = at + 1,
+            // "lobster lasagne" is one thing that is not sold.
+            (Tag::UNSOLD, Some(chunk)) if chunk.tag == Tag::UNSOLD && chunk.end == at => chunk.end = at + 1,
             _ => chunks.push(Chunk { tag: *tag, first: at, end: at + 1 }),
         }
     }
