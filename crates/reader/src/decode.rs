@@ -20,6 +20,11 @@ pub struct Reading {
     pub score: f32,
 }
 
+/// A way to a role: its score, the role before, and which of the ways there it goes on from.
+type Way = (f32, u8, u16);
+/// The best ways to each role of a word.
+type Cell = Vec<Vec<Way>>;
+
 /// Scores of the roles of each word.
 #[derive(Debug, Clone)]
 pub struct Lattice {
@@ -125,10 +130,10 @@ impl Lattice {
             return vec![Reading { tags: Vec::new(), score: 0.0 }];
         }
         // For each word and role: the best ways to get there, as (score, role before, its rank).
-        let mut cells: Vec<Vec<Vec<(f32, u8, u16)>>> = Vec::with_capacity(n);
+        let mut cells: Vec<Cell> = Vec::with_capacity(n);
         let open = self.open();
         for (at, (scores, sort)) in self.scores.iter().zip(&self.sorts).enumerate() {
-            let mut row: Vec<Vec<(f32, u8, u16)>> = vec![Vec::new(); Tag::COUNT_OF];
+            let mut row: Cell = vec![Vec::new(); Tag::COUNT_OF];
             for to in open[at].iter().copied() {
                 let own = scores[to.index()];
                 let ways = &mut row[to.index()];
@@ -152,9 +157,9 @@ impl Lattice {
         self.trace(&cells, count)
     }
 
-    fn trace(&self, cells: &[Vec<Vec<(f32, u8, u16)>>], count: usize) -> Vec<Reading> {
+    fn trace(&self, cells: &[Cell], count: usize) -> Vec<Reading> {
         let Some(last) = cells.last() else { return Vec::new() };
-        let mut ends: Vec<(f32, u8, u16)> = Vec::new();
+        let mut ends: Vec<Way> = Vec::new();
         for tag in Tag::all() {
             for (rank, way) in last[tag.index()].iter().enumerate() {
                 if !insert(&mut ends, (way.0, tag.0, rank as u16), count) {
@@ -208,7 +213,7 @@ pub const fn starts(tag: Tag) -> bool {
 }
 
 /// Puts a way among the `count` best; false where it is none of them.
-fn insert(ways: &mut Vec<(f32, u8, u16)>, way: (f32, u8, u16), count: usize) -> bool {
+fn insert(ways: &mut Vec<Way>, way: Way, count: usize) -> bool {
     if ways.len() >= count && ways.last().is_some_and(|last| last.0 >= way.0) {
         return false;
     }

@@ -88,8 +88,8 @@ struct Around {
 pub fn of(surface: &Surface<'_>, mut emit: impl FnMut(usize, Feature)) {
     let marks = &surface.marks;
     let around = look_around(surface);
-    for at in 0..marks.len() {
-        word(marks, &around[at], at, &mut |feature| emit(at, feature));
+    for (at, around) in around.iter().enumerate() {
+        word(marks, around, at, &mut |feature| emit(at, feature));
     }
 }
 

@@ -179,7 +179,7 @@ impl<'t> Surface<'t> {
     pub fn of(text: &'t str, lexicon: &Lexicon) -> Surface<'t> {
         let tokens = tokens(text);
         let language = language_of(&tokens, lexicon);
-        let mut marks: Vec<Mark> = tokens.iter().map(|token| plain_mark(token)).collect();
+        let mut marks: Vec<Mark> = tokens.iter().map(plain_mark).collect();
         mark_language(&tokens, &mut marks, language, lexicon);
         let meant = mark_known(&tokens, &mut marks, language, lexicon);
         mark_names(&meant, &mut marks, lexicon);

@@ -56,12 +56,12 @@ pub fn roles(
     };
     let changes = model.map(|weights| weights.changes.clone()).unwrap_or_else(thumb_changes);
     let rules = if model.is_some() { 0.3 } else { 1.0 };
-    for at in 0..surface.marks.len() {
+    for (at, hint) in hints.iter().enumerate() {
         let prior = prior(surface, message, at);
         let row = &mut lattice.scores[at];
         for tag in Tag::all() {
             let own = &mut row[tag.index()];
-            let hinted = hinted(&hints[at], &surface.marks[at], message, tag);
+            let hinted = hinted(hint, &surface.marks[at], message, tag);
             *own = match allowed(&surface.marks[at], tag) && hinted > NEVER / 2.0 {
                 true => *own + rules * prior[tag.index()] + hinted,
                 false => NEVER,
@@ -106,6 +106,9 @@ fn talk(surface: &Surface<'_>) -> Vec<Tag> {
         .collect()
 }
 
+/// Words of a name: their numbers in the lexicon, and their stems.
+type Named = Vec<(Option<u32>, String)>;
+
 fn hints(restaurant: &Restaurant, message: &Message, surface: &Surface<'_>) -> Vec<Hint> {
     let lexicon = &restaurant.lexicon;
     let menu = lexicon.menu();
@@ -131,11 +134,11 @@ fn hints(restaurant: &Restaurant, message: &Message, surface: &Surface<'_>) -> V
         }
     }
     // As numbers of the lexicon, so that slips and other spellings meet.
-    let words = |name: &str| -> Vec<(Option<u32>, String)> {
+    let words = |name: &str| -> Named {
         tokens(name).iter().map(|t| (lexicon.known(t).map(|k| k.word), t.stem.clone())).collect()
     };
-    let item_words: Vec<(Option<u32>, String)> = items.iter().flat_map(|name| words(name)).collect();
-    let wish_words_of: Vec<(u8, bool, Vec<(Option<u32>, String)>)> =
+    let item_words: Named = items.iter().flat_map(|name| words(name)).collect();
+    let wish_words_of: Vec<(u8, bool, Named)> =
         wishes.iter().map(|(ops, note, name)| (*ops, *note, words(name))).collect();
     let unsold: Vec<String> = message.off_menu_items.iter().flat_map(|name| wish_words(name)).collect();
     surface
