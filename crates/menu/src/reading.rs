@@ -306,7 +306,7 @@ impl Lexicon {
     }
 
     /// The language with the most words in the text; English where there is nothing to tell by.
-    fn language_of(&self, tokens: &[Token]) -> usize {
+    pub fn language_of(&self, tokens: &[Token]) -> usize {
         const ENOUGH: usize = 200;
         let tokens = &tokens[..tokens.len().min(ENOUGH)];
         let count = |language: usize| {

@@ -160,8 +160,6 @@ pub struct Surface<'t> {
     pub language: usize,
 }
 
-/// Longer messages are cut for the choice of the language only.
-const ENOUGH_FOR_LANGUAGE: usize = 200;
 /// What holds a sentence together is never a dish by itself.
 const FUNCTION: Classes = Classes(
     Classes::REQUEST.0
@@ -178,7 +176,7 @@ impl<'t> Surface<'t> {
     /// Looks every word up. The cost grows with the length, whatever is in it.
     pub fn of(text: &'t str, lexicon: &Lexicon) -> Surface<'t> {
         let tokens = tokens(text);
-        let language = language_of(&tokens, lexicon);
+        let language = lexicon.language_of(&tokens);
         let mut marks: Vec<Mark> = tokens.iter().map(plain_mark).collect();
         mark_language(&tokens, &mut marks, language, lexicon);
         let meant = mark_known(&tokens, &mut marks, language, lexicon);
@@ -437,21 +435,4 @@ fn finish(token: &Token, mark: &mut Mark, lexicon: &Lexicon) {
     if told_apart && token.kind == Kind::Word {
         mark.word = token.key;
     }
-}
-
-/// The language with the most words in the text; English where there is nothing to tell by.
-fn language_of(tokens: &[Token], lexicon: &Lexicon) -> usize {
-    let tokens = &tokens[..tokens.len().min(ENOUGH_FOR_LANGUAGE)];
-    let count = |language: usize| {
-        let words = &lexicon.languages()[language];
-        tokens.iter().filter(|t| t.kind == Kind::Word && words.word(&t.text).is_some()).count()
-    };
-    let mut best = (0, count(0));
-    for language in 1..lexicon.languages().len() {
-        let found = count(language);
-        if found > best.1 {
-            best = (language, found);
-        }
-    }
-    best.0
 }
