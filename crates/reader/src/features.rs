@@ -300,11 +300,12 @@ pub fn of_message(surface: &Surface<'_>, mut emit: impl FnMut(Feature)) {
 }
 
 /// Features of the whole message that its best reading gives.
-pub fn of_reading(roles: u64, sure: u64, second: Option<Kind>, mut emit: impl FnMut(Feature)) {
+pub fn of_reading(roles: u64, sure: u64, points: u64, second: Option<Kind>, mut emit: impl FnMut(Feature)) {
     let second = second.map_or(0, |kind| kind as u64 + 1);
     emit(hash(123, &[second]));
     emit(hash(124, &[second, roles & 0b1_0000_0100]));
     bits(roles, |bit| emit(hash(120, &[bit])));
+    bits(points, |bit| emit(hash(125, &[bit])));
     emit(hash(121, &[roles & 0b1_0000_0100]));
     emit(hash(122, &[sure, roles & 0b1_0000_0100]));
 }

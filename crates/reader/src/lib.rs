@@ -65,6 +65,16 @@ pub struct Observed {
     pub order: Order,
     /// Share of the readings that give this order, and the next best one.
     pub shares: (f32, f32),
+    /// Share of the readings that give this order by the roles alone.
+    pub by_roles: f32,
+    /// How many orders the readings that were looked at give.
+    pub orders: usize,
+    /// The likeliest reading by the roles alone gives this order.
+    pub first: bool,
+    /// Logarithm of the share of its reading, a word.
+    pub each: f32,
+    /// What speaks for and against it as an order.
+    pub points: rank::Points,
 }
 
 /// A reading with what it says and how it fares.
@@ -109,7 +119,7 @@ pub fn observe(
 }
 
 /// The candidate that makes the most sense, and what share of all readings agrees with it.
-pub fn choose(candidates: &[Candidate], sense: &rank::Points) -> Observed {
+pub fn choose(candidates: &[Candidate], sense: &[f32]) -> Observed {
     let total = |c: &Candidate| c.score + rank::sense(&c.points, sense);
     // What is not looked at keeps its share.
     let rest = 1.0 - candidates.iter().map(|c| c.score.exp()).sum::<f32>().min(1.0);
@@ -126,13 +136,27 @@ pub fn choose(candidates: &[Candidate], sense: &rank::Points) -> Observed {
         }
     }
     let Some((best, share)) = orders.first() else {
-        return Observed { tags: Vec::new(), order: Order::default(), shares: (0.0, 0.0) };
+        return Observed {
+            tags: Vec::new(),
+            order: Order::default(),
+            shares: (0.0, 0.0),
+            by_roles: 0.0,
+            orders: 0,
+            first: false,
+            each: 0.0,
+            points: [0.0; rank::POINTS],
+        };
     };
     let next = orders.iter().skip(1).map(|(_, share)| *share).fold(0.0, f32::max);
     Observed {
         tags: best.tags.clone(),
         order: best.order.clone(),
         shares: (share / all.max(1e-9), next / all.max(1e-9)),
+        by_roles: candidates.iter().filter(|c| c.order == best.order).map(|c| c.score.exp()).sum(),
+        orders: orders.len(),
+        first: candidates.first().is_some_and(|c| c.order == best.order),
+        each: best.score / best.tags.len().max(1) as f32,
+        points: best.points,
     }
 }
 
@@ -157,7 +181,9 @@ pub fn kind_features(
     features::of_message(surface, &mut emit);
     let roles = observed.tags.iter().fold(0_u64, |set, tag| set | 1 << tag.index());
     let sure = (observed.shares.0 * 3.99) as u64;
-    features::of_reading(roles, sure, second.kind, emit);
+    let points = observed.points.iter().enumerate();
+    let points = points.filter(|(_, count)| **count > 0.0).fold(0_u64, |set, (at, _)| set | 1 << (at % 64));
+    features::of_reading(roles, sure, points, second.kind, emit);
 }
 
 /// The kind with the best score, by the rules of the house: what ends in a question mark is never an order.
@@ -184,5 +210,5 @@ pub fn signs_of(
     second: &Second,
 ) -> Signs {
     let sureness = Sureness { share: observed.shares.0, next: observed.shares.1, kind: kind_odds };
-    trust::signs(surface, resolver, &observed.tags, &observed.order, sureness, second)
+    trust::signs(surface, resolver, observed, sureness, second)
 }

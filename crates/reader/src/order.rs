@@ -50,6 +50,28 @@ impl PartialEq for Line {
     }
 }
 
+impl Line {
+    /// "No nuts please, I hate nuts" leaves them out once; "with milk, no, not milk" adds none.
+    fn without_repeats(mut self) -> Line {
+        let mut kept: Vec<Wish> = Vec::new();
+        for wish in self.wishes {
+            let added = |other: &Wish| other.op == ModifierOp::Add && other.thing == wish.thing;
+            if wish.op == ModifierOp::Remove
+                && let Some(at) = kept.iter().position(added)
+            {
+                kept.remove(at);
+                continue;
+            }
+            let more = matches!(wish.op, ModifierOp::Add | ModifierOp::Extra);
+            if more || !kept.contains(&wish) {
+                kept.push(wish);
+            }
+        }
+        self.wishes = kept;
+        self
+    }
+}
+
 /// What was ordered, and what is wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Order {
@@ -130,10 +152,16 @@ struct Builder<'a> {
     count: Option<u32>,
     size: Option<String>,
     ahead: Vec<Wish>,
+    /// Behind the last of them that was meant for an item before, of which there was none.
+    early: Option<usize>,
     doses: Option<u32>,
+    /// Numbers and sizes of what is named only behind the last of them: "two small, one large latte".
+    waiting: Vec<(u32, Option<String>)>,
     /// Wishes about all that follows: "everything without onions: ...".
     for_all: Vec<Wish>,
     heads: Vec<u32>,
+    /// How many of them.
+    head_count: Option<u32>,
     sentence: usize,
     unsold: Vec<String>,
     misfits: Vec<String>,
@@ -150,8 +178,11 @@ impl<'a> Builder<'a> {
             count: None,
             size: None,
             ahead: Vec::new(),
+            early: None,
             for_all: Vec::new(),
             doses: None,
+            waiting: Vec::new(),
+            head_count: None,
             heads: Vec::new(),
             sentence: 0,
             unsold: Vec::new(),
@@ -171,7 +202,7 @@ impl<'a> Builder<'a> {
                 self.size = None;
             }
             Tag::HEAD => {
-                self.count = None;
+                self.head_count = self.count.take();
                 self.heads = self.resolver.heads(self.surface, first, end);
             }
             Tag::UNSOLD => {
@@ -181,7 +212,12 @@ impl<'a> Builder<'a> {
                 self.current = None;
             }
             Tag::COUNT => {
+                self.leave_early(usize::MAX);
                 let number = self.number(first, end);
+                if let (Some(count), Some(size)) = (self.count, self.size.take_if(|_| number.is_some())) {
+                    self.waiting.push((count, Some(size)));
+                    self.count = None;
+                }
                 // "one (1)" says the same twice.
                 if self.count.is_some() && self.count != number {
                     self.misfits
@@ -192,7 +228,10 @@ impl<'a> Builder<'a> {
             Tag::COUNT_BACK => self.count_back(first, end),
             Tag::SHARE => self.share(first, end),
             Tag::DOSES => self.doses = self.number(first, end),
-            Tag::SIZE => self.size = self.resolver.size(self.surface, first, end).or(self.size.take()),
+            Tag::SIZE => {
+                self.leave_early(usize::MAX);
+                self.size = self.resolver.size(self.surface, first, end).or(self.size.take());
+            }
             Tag::SIZE_BACK => {
                 let size = self.resolver.size(self.surface, first, end);
                 self.on_current(|place| *place.0 = size);
@@ -206,7 +245,13 @@ impl<'a> Builder<'a> {
     }
 
     fn item(&mut self, first: usize, end: usize) {
+        self.take_share();
+        self.leave_early(first);
         let meant = self.resolver.item(self.surface, first, end, &self.heads);
+        if let Some((item, thing)) = self.resolver.item_as_option(self.surface, first, end, &meant) {
+            self.ahead.push(Wish { op: ModifierOp::Add, thing, doses: 1, words: (first, end) });
+            return self.push(Meant::Item { item, by: By::Part }, first, end);
+        }
         match meant {
             // "one of each smoothie", "both soups"
             Meant::Open(items) if self.speaks_of_all(first, end, items.len()) => {
@@ -217,6 +262,28 @@ impl<'a> Builder<'a> {
                 }
             }
             meant => self.push(meant, first, end),
+        }
+    }
+
+    /// Wishes that were meant for an item before belong to the one that follows only where it follows at once:
+    /// "ham and pepper pizza", but not "with milk, two coffees".
+    fn leave_early(&mut self, next: usize) {
+        let Some(from) = self.early.take() else { return };
+        let apart = self.surface.marks.get(from..next).is_none_or(|m| m.iter().any(|m| m.shape.is_mark()));
+        if apart {
+            self.misfits.push(format!("\"{}\": on what", self.surface.words(from.saturating_sub(1), from)));
+        }
+    }
+
+    /// "three coffees, one of them decaf" where decaf is an item: the share is that item's count.
+    fn take_share(&mut self) {
+        if !self.in_share || self.count.is_some() {
+            return;
+        }
+        let Some(draft) = self.current.and_then(|at| self.drafts.get_mut(at)) else { return };
+        if let Some(share) = draft.shares.pop_if(|share| share.wishes.is_empty() && share.size.is_none()) {
+            draft.line.count = draft.line.count.saturating_sub(share.count);
+            self.count = Some(share.count);
         }
     }
 
@@ -234,6 +301,11 @@ impl<'a> Builder<'a> {
     }
 
     fn push(&mut self, meant: Meant, first: usize, end: usize) {
+        for (count, size) in std::mem::take(&mut self.waiting) {
+            let last = (self.count.replace(count), std::mem::replace(&mut self.size, size));
+            self.push(meant.clone(), first, end);
+            (self.count, self.size) = last;
+        }
         let counted = self.count.is_some();
         let line = Line {
             phrase: self.resolver.own_words(self.surface, first, end),
@@ -331,6 +403,8 @@ impl<'a> Builder<'a> {
                 draft.shares.push(Share { count, size: self.size.take(), wishes });
                 self.in_share = true;
             }
+            // "six crêpes, half sugar, half chocolate"
+            None if half && self.head_count.is_some() => self.count = self.head_count.map(|count| count / 2),
             None => self.misfits.push(format!("\"{}\": of what", self.surface.words(first, end))),
         }
     }
@@ -354,11 +428,24 @@ impl<'a> Builder<'a> {
                 option: false,
                 in_house: true,
                 open: false,
+                part: false,
             },
-            _ => self.resolver.thing(self.surface, first, end),
+            _ => {
+                let item = self.current.filter(|_| reach == Reach::Back).map(|at| &self.drafts[at].line.meant);
+                let item = match item {
+                    Some(Meant::Item { item, .. }) => Some(*item),
+                    _ => None,
+                };
+                self.resolver.thing(self.surface, (first, end), op, item)
+            }
         };
         let wish = Wish { op, thing, doses: self.doses.take().unwrap_or(1), words: (first, end) };
         match reach {
+            // "ham and pepper pizza": before there is any line, a wish waits for one.
+            Reach::Back if self.drafts.is_empty() && op != ModifierOp::Note => {
+                self.early = Some(end);
+                self.ahead.push(wish);
+            }
             Reach::Back => {
                 if !self.on_current(|place| place.1.push(wish)) {
                     self.misfits.push(format!("\"{}\": on what", self.surface.words(first, end)));
@@ -383,11 +470,14 @@ impl<'a> Builder<'a> {
         if self.count.is_some() {
             self.misfits.push("a number belongs to nothing".to_owned());
         }
+        if !self.waiting.is_empty() {
+            self.misfits.push("numbers belong to nothing".to_owned());
+        }
         if let Some(wish) = self.ahead.first() {
             self.misfits.push(format!("\"{}\": on what", wish.thing.name));
         }
         let mut lines = Vec::new();
-        for draft in self.drafts {
+        for draft in self.drafts.into_iter().filter(|draft| draft.line.count > 0 || !draft.counted) {
             let shared: u32 = draft.shares.iter().map(|share| share.count).fold(0, u32::saturating_add);
             if draft.counted && shared > draft.line.count {
                 self.misfits.push(format!("{} of {} \"{}\"", shared, draft.line.count, draft.line.phrase));
@@ -398,10 +488,10 @@ impl<'a> Builder<'a> {
                 let mut line = Line { count: share.count, ..base.clone() };
                 line.size = share.size.or(line.size);
                 line.wishes.extend(share.wishes);
-                lines.push(line);
+                lines.push(line.without_repeats());
             }
             if rest > 0 {
-                lines.push(Line { count: rest, ..base });
+                lines.push(Line { count: rest, ..base }.without_repeats());
             }
         }
         Order { lines, unsold: self.unsold, misfits: self.misfits }

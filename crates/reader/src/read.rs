@@ -135,7 +135,8 @@ impl Reader {
         let signs = signs_of(&surface, &resolver, &observed, odds, &second);
         let trust = trust::weigh(&signs, &self.weights.trust);
         let doubt =
-            doubt(&observed, &surface, bounds).or((trust < self.weights.bound).then_some(Doubt::Unsure));
+            doubt(&observed, &surface, bounds)
+                .or((!self.weights.gate.lets_through(trust, odds)).then_some(Doubt::Unsure));
         let mut read = Read {
             kind,
             topic: by_rules.topic.or((kind == Kind::Enquiry).then_some(EnquiryTopic::Other)),

@@ -1,5 +1,6 @@
 //! Which item, option or ingredient a phrase means, by its words alone.
 
+use contracts::ModifierOp;
 use menu::Lexicon;
 use menu::lexicon::{How, Target};
 use text::{Classes, Kind, Token, tokens};
@@ -50,6 +51,8 @@ pub struct Thing {
     pub in_house: bool,
     /// More than one option could be meant.
     pub open: bool,
+    /// Only a part of the option's name was said, and not all that tells it from others.
+    pub part: bool,
 }
 
 /// Of items that share a word, the one that has only such a word besides is the one without a special name.
@@ -67,6 +70,14 @@ const PLAIN: &[&str] = &[
     "ordinary",
     "our",
     "the",
+    "bottomless",
+    "fountain",
+    "drip",
+    "brewed",
+    "filter",
+    "bottled",
+    "boiled",
+    "steamed",
     "fresh",
     "small",
     "homemade",
@@ -101,6 +112,9 @@ pub struct Names {
     options: Vec<Vec<Vec<u32>>>,
     plain: Vec<u32>,
     categories: Vec<Vec<u32>>,
+    size_numbers: Vec<u32>,
+    /// What each option is: "sauce", as stems.
+    kinds: Vec<String>,
 }
 
 impl Names {
@@ -118,6 +132,21 @@ impl Names {
             options: menu.options.iter().map(|option| all(&option.name, &option.aliases)).collect(),
             plain: PLAIN.iter().flat_map(|word| words(word)).collect(),
             categories: menu.items.iter().map(|item| words(&item.category)).collect(),
+            kinds: menu
+                .options
+                .iter()
+                .map(|option| tokens(&option.kind).into_iter().map(|token| token.stem).collect())
+                .collect(),
+            size_numbers: menu
+                .options
+                .iter()
+                .filter(|option| option.kind == "size")
+                .flat_map(|option| tokens(&option.name))
+                .filter_map(|token| match token.kind {
+                    Kind::Number(number) => number,
+                    _ => None,
+                })
+                .collect(),
         }
     }
 }
@@ -349,6 +378,11 @@ impl<'l> Resolver<'l> {
         (!self.lexicon.has_options()).then(|| surface.words(first, end).to_lowercase())
     }
 
+    /// Whether sizes of the menu are told by this number: "6 Piece".
+    pub fn is_size_number(&self, number: u32) -> bool {
+        number > 1 && self.names.size_numbers.contains(&number)
+    }
+
     /// Whether the item has something in its name, description or category.
     pub fn has(&self, item: u16, surface: &Surface<'_>, first: usize, end: usize) -> bool {
         self.content(surface, first, end).iter().any(|content| {
@@ -359,39 +393,67 @@ impl<'l> Resolver<'l> {
         })
     }
 
-    /// What a wish is about.
-    pub fn thing(&self, surface: &Surface<'_>, first: usize, end: usize) -> Thing {
+    /// What a wish is about; `item` is what it is wished for, where that is known already.
+    pub fn thing(
+        &self,
+        surface: &Surface<'_>,
+        (first, end): (usize, usize),
+        op: ModifierOp,
+        item: Option<u16>,
+    ) -> Thing {
         let options = &self.lexicon.menu().options;
         let names_option = |target| match target {
             Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
             _ => None,
         };
-        let whole = self.whole(surface, first, end, names_option);
+        let mut whole = self.whole(surface, first, end, names_option);
+        let (first, end) = match whole.is_empty() {
+            true => trimmed(surface, first, end),
+            false => (first, end),
+        };
+        if whole.is_empty() {
+            whole = self.whole(surface, first, end, names_option);
+        }
         let content = self.content(surface, first, end);
         let known = |c: &Content| c.word.is_some();
         let in_house = !content.is_empty() && content.iter().all(known);
-        let named = |id: u16, open: bool| Thing {
+        let named = |id: u16, open: bool, part: bool| Thing {
             name: options.get(usize::from(id)).map(|o| o.name.clone()).unwrap_or_default(),
             option: true,
             in_house: true,
             open,
+            part,
+        };
+        let own = |part: bool| {
+            let name = self.own_words(surface, first, end);
+            Thing { name, option: false, in_house, open: false, part }
         };
         match whole.as_slice() {
-            [id] => return named(*id, false),
-            [id, ..] => return named(*id, true),
+            [id] => return named(*id, false, false),
+            [id, ..] => return named(*id, true, false),
             [] => {}
         }
+        // "no lettuce" is about the lettuce in it, not about the lettuce wrap that the house has too.
+        let adds = op == ModifierOp::Add;
+        if !adds && item.is_some_and(|item| self.has(item, surface, first, end)) {
+            return own(false);
+        }
+        let last = content.last().and_then(|c| c.word);
         let mut fitting: Vec<(usize, u16)> = Vec::new();
         for id in 0..options.len() as u16 {
             if self.lexicon.is_size(id) || content.is_empty() {
                 continue;
             }
-            let has = |c: &Content| {
+            let kind = self.names.kinds.get(usize::from(id));
+            let named = |c: &Content| {
                 c.word.is_some_and(|w| {
                     self.lexicon.word(w).parts.iter().any(|p| p.target == Target::Option(id))
                 })
             };
-            if content.iter().all(has) {
+            // "cheddar cheese" is the option Cheddar of the kind cheese.
+            let of_kind = |c: &Content| kind.is_some_and(|kind| *kind == surface.tokens[c.at].stem);
+            let has = |c: &Content| named(c) || (of_kind(c) && content.iter().any(named));
+            if content.iter().all(has) && (adds || content.last().is_some_and(of_kind) || self.ends_with(id, last)) {
                 let names = self.names.options.get(usize::from(id)).into_iter().flatten();
                 let left = names
                     .map(|name| {
@@ -404,10 +466,40 @@ impl<'l> Resolver<'l> {
         }
         fitting.sort_unstable();
         match fitting.as_slice() {
-            [(_, id)] => named(*id, false),
-            [(least, id), (next, _), ..] => named(*id, least == next),
-            [] => Thing { name: self.own_words(surface, first, end), option: false, in_house, open: false },
+            [(left, id)] => named(*id, false, *left > 0),
+            [(least, id), (next, _), ..] => named(*id, least == next, *least > 0),
+            [] => own(false),
         }
+    }
+
+    /// "sesame bagel" where sesame, also called so, is an option and the bagel an item: both.
+    pub fn item_as_option(
+        &self,
+        surface: &Surface<'_>,
+        first: usize,
+        end: usize,
+        meant: &Meant,
+    ) -> Option<(u16, Thing)> {
+        if matches!(meant, Meant::Item { by: By::Name, .. }) || end < first + 2 {
+            return None;
+        }
+        let option = |target| match target {
+            Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
+            _ => None,
+        };
+        let item = |target| match target {
+            Target::Item(id) => Some(id),
+            Target::Option(_) => None,
+        };
+        let [_] = self.whole(surface, first, end, option)[..] else { return None };
+        let [item] = self.whole(surface, end - 1, end, item)[..] else { return None };
+        Some((item, self.thing(surface, (first, end), ModifierOp::Add, None)))
+    }
+
+    /// Whether the name or an alias of an option ends with a word.
+    fn ends_with(&self, option: u16, word: Option<u32>) -> bool {
+        let names = self.names.options.get(usize::from(option)).into_iter().flatten();
+        word.is_some() && names.into_iter().any(|name| name.last().copied() == word)
     }
 
     /// The customer's words without the little ones around them.
@@ -434,6 +526,24 @@ impl<'l> Resolver<'l> {
     pub fn strange(&self, surface: &Surface<'_>, first: usize, end: usize) -> Vec<usize> {
         self.content(surface, first, end).iter().filter(|c| c.word.is_none()).map(|c| c.at).collect()
     }
+}
+
+/// A wish without "without" before it and "instead" behind it.
+fn trimmed(surface: &Surface<'_>, mut first: usize, mut end: usize) -> (usize, usize) {
+    const BEFORE: Classes =
+        Classes(Classes::REMOVE.0 | Classes::WITH.0 | Classes::ARTICLE.0 | Classes::JOIN.0);
+    const BEHIND: Classes = Classes(Classes::INSTEAD.0 | Classes::PLEASE.0 | Classes::JOIN.0 | Classes::WITH.0);
+    let little = |at: usize, classes: Classes| {
+        let mark = &surface.marks[at];
+        mark.classes.has(classes) && !mark.shape.is_name()
+    };
+    while first + 1 < end && little(first, BEFORE) {
+        first += 1;
+    }
+    while first + 1 < end && little(end - 1, BEHIND) {
+        end -= 1;
+    }
+    (first, end)
 }
 
 /// Words of a phrase that say nothing about which item it is.

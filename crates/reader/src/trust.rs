@@ -2,9 +2,9 @@
 
 use text::Classes;
 
-use crate::Kind;
-use crate::order::{Order, chunks};
-use crate::rank::{self, POINTS};
+use crate::order::chunks;
+use crate::rank::POINTS;
+use crate::{Kind, Observed};
 use crate::resolve::{By, Meant, Resolver};
 use crate::second::Second;
 use crate::surface::{Shape, Surface};
@@ -14,7 +14,7 @@ use contracts::ModifierOp;
 /// How many signs there are.
 pub const SIGNS: usize = OWN + POINTS;
 /// Signs that are no points of sense.
-const OWN: usize = 29;
+const OWN: usize = 36;
 
 /// What speaks for and against a reading; each about 0 to 3.
 pub type Signs = [f32; SIGNS];
@@ -61,10 +61,13 @@ pub fn unexplained(surface: &Surface<'_>, tags: &[Tag]) -> Vec<usize> {
         tags[*at] == Tag::TALK
             && ordering[*at]
             && match mark.shape {
-                Shape::Unknown => !is_name(surface, *at),
+                Shape::Unknown => !is_name(surface, *at) && !is_address(surface, *at),
                 Shape::OtherFood => true,
                 Shape::Digits | Shape::NumberWord => {
-                    mark.number.is_some_and(|n| n > 1) && !is_other_number(surface, *at)
+                    mark.number.is_some_and(|n| n > 1)
+                        && !is_other_number(surface, *at)
+                        && !is_address(surface, *at)
+                        && !is_said_twice(surface, tags, *at)
                 }
                 _ => false,
             }
@@ -94,7 +97,27 @@ fn is_other_number(surface: &Surface<'_>, at: usize) -> bool {
     let has = |at: Option<usize>, classes: Classes| {
         at.and_then(|at| surface.marks.get(at)).is_some_and(|mark| mark.classes.has(classes))
     };
-    has(at.checked_sub(1), Classes::NUMBER_BEFORE) || has(Some(at + 1), Classes::NUMBER_AFTER)
+    let shape = |at: Option<usize>| at.and_then(|at| surface.marks.get(at)).map(|mark| mark.shape);
+    // "$20", "#4471", "dinner for 11: ..."
+    let signed = shape(at.checked_sub(1)) == Some(Shape::Sign);
+    let headed = shape(Some(at + 1)) == Some(Shape::Colon);
+    signed || headed || has(at.checked_sub(1), Classes::NUMBER_BEFORE) || has(Some(at + 1), Classes::NUMBER_AFTER)
+}
+
+/// "12 Birch Lane": a number before the name of a street, or the name.
+fn is_address(surface: &Surface<'_>, at: usize) -> bool {
+    const LONGEST: usize = 4;
+    let rest = surface.marks.iter().skip(at + 1).take(LONGEST);
+    let street = rest.take_while(|m| !m.shape.is_mark() && !m.shape.is_food() && m.number.is_none());
+    street.into_iter().any(|mark| mark.classes.has(Classes::ADDRESS))
+}
+
+/// "1 (one)", "two (2)": the number beside it counts already.
+fn is_said_twice(surface: &Surface<'_>, tags: &[Tag], at: usize) -> bool {
+    const NEAR: usize = 2;
+    let near = at.saturating_sub(NEAR)..(at + NEAR + 1).min(tags.len());
+    near.filter(|other| *other != at && tags[*other].is_number())
+        .any(|other| surface.marks[other].number == surface.marks[at].number)
 }
 
 /// Whether each word stands in a sentence that orders something.
@@ -120,11 +143,11 @@ fn ordering(surface: &Surface<'_>, tags: &[Tag]) -> Vec<bool> {
 pub fn signs(
     surface: &Surface<'_>,
     resolver: &Resolver<'_>,
-    tags: &[Tag],
-    order: &Order,
+    observed: &Observed,
     sureness: Sureness,
     second: &Second,
 ) -> Signs {
+    let (tags, order) = (&observed.tags[..], &observed.order);
     let marks = &surface.marks;
     let ordering = ordering(surface, tags);
     let count = |test: &dyn Fn(usize) -> bool| (0..tags.len()).filter(|at| test(*at)).count() as f32;
@@ -184,10 +207,16 @@ pub fn signs(
         soft(tags.len() as f32) / 2.0,
         f32::from(surface.language != 0),
         f32::from(second.kind == Some(Kind::Order)),
+        observed.by_roles,
+        -(1.0 - observed.by_roles + 1e-3).max(1e-3).ln() / 3.0,
+        soft(observed.orders as f32),
+        f32::from(observed.first),
+        -5.0 * observed.each,
+        soft(count(&|at| marks[at].shape == Shape::Unknown)),
+        count(&|at| marks[at].shape == Shape::Unknown || (marks[at].word != 0 && marks[at].classes == text::Classes::PLAIN)) / tags.len().max(1) as f32,
     ];
-    let points = rank::points(surface, resolver, tags, order, second);
     let mut signs = [0.0; SIGNS];
-    for (sign, value) in signs.iter_mut().zip(own.into_iter().chain(points.map(soft))) {
+    for (sign, value) in signs.iter_mut().zip(own.into_iter().chain(observed.points.map(soft))) {
         *sign = value;
     }
     signs

@@ -50,13 +50,29 @@ pub struct Weights {
     /// Weights of a role behind another one, by the sort of the word.
     pub changes: Vec<f32>,
     /// Weights of what makes sense as an order.
-    pub sense: crate::rank::Points,
+    pub sense: Vec<f32>,
     /// Weights of the kinds, by feature.
     pub kinds: KeyMap<Row<KINDS>>,
     /// Weights of the signs of a reading that can be trusted.
     pub trust: Vec<f32>,
-    /// From this trust on an order needs no person.
-    pub bound: f32,
+    /// What an order must reach that needs no person.
+    pub gate: Gate,
+}
+
+/// From where on an order needs no person.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gate {
+    /// How likely its lines are right, from 0 to 1.
+    pub trust: f32,
+    /// Logarithm of the odds that it is an order at all.
+    pub kind: f32,
+}
+
+impl Gate {
+    /// Whether an order passes.
+    pub fn lets_through(self, trust: f32, kind_odds: f32) -> bool {
+        trust >= self.trust && kind_odds >= self.kind
+    }
 }
 
 /// A file of weights that cannot be used.
@@ -87,7 +103,7 @@ pub fn change(sort: usize, from: Tag, to: Tag) -> usize {
 impl Weights {
     /// No weights: nothing is trusted.
     pub fn none() -> Weights {
-        Weights { bound: 2.0, ..Weights::default() }
+        Weights { gate: Gate { trust: 2.0, kind: 0.0 }, ..Weights::default() }
     }
 
     /// The weights of a feature's roles.
@@ -106,7 +122,7 @@ impl Weights {
         let put = |out: &mut Vec<u8>, value: u32| out.extend(value.to_le_bytes());
         put(&mut out, self.data.len() as u32);
         out.extend(self.data.as_bytes());
-        for value in self.trust.iter().chain(&self.sense).chain([&self.bound]) {
+        for value in self.trust.iter().chain(&self.sense).chain([&self.gate.trust, &self.gate.kind]) {
             out.extend(value.to_le_bytes());
         }
         put(&mut out, self.changes.len() as u32);
@@ -125,14 +141,11 @@ impl Weights {
         let length = file.number()? as usize;
         let data = String::from_utf8_lossy(file.take(length)?).into_owned();
         let trust = (0..SIGNS).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
-        let mut sense = [0.0; crate::rank::POINTS];
-        for value in &mut sense {
-            *value = file.float()?;
-        }
-        let bound = file.float()?;
+        let sense = (0..crate::rank::POINTS).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
+        let gate = Gate { trust: file.float()?, kind: file.float()? };
         let count = file.number()? as usize;
         let changes = (0..count).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Weights { data, roles: file.rows()?, changes, sense, kinds: file.rows()?, trust, bound })
+        Ok(Weights { data, roles: file.rows()?, changes, sense, kinds: file.rows()?, trust, gate })
     }
 }
 

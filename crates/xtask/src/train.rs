@@ -1,9 +1,10 @@
 //! `cargo xtask train`: the reader's weights from the labelled messages in `data/restaurants`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use reader::train::run::{HELD_OUT, data_hash, read_all, train};
+use reader::train::gold::read_restaurant;
+use reader::train::run::{HELD_OUT, data_hash, measure, read_all, train};
 
 /// Learns the roles of words from labelled messages and writes the reader's weights; the same data gives the same file.
 #[derive(Debug, clap::Args)]
@@ -14,6 +15,9 @@ pub struct Arguments {
     /// Measures only; the weights stay as they are.
     #[arg(long)]
     dry_run: bool,
+    /// Folders of other labelled restaurants that the new weights are measured on; nothing is learned from them.
+    #[arg(long, value_name = "FOLDER")]
+    measure: Vec<PathBuf>,
 }
 
 /// Where the labelled messages lie.
@@ -28,8 +32,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("{} restaurants; {} are left for measuring", restaurants.len(), HELD_OUT.len());
     let mut weights = train(&restaurants, arguments.failures.as_deref());
     weights.data = data_hash(&data)?;
+    if !arguments.measure.is_empty() {
+        let others = arguments.measure.iter().map(|folder| read_restaurant(folder));
+        measure(&others.collect::<Result<Vec<_>, _>>()?, &weights, arguments.failures.as_deref());
+    }
     let bytes = weights.to_bytes();
-    println!("{} KiB of weights; an order is trusted from {:.2} on", bytes.len() / 1024, weights.bound);
+    println!("{} KiB of weights; an order is trusted from {:.2} on", bytes.len() / 1024, weights.gate.trust);
     if !arguments.dry_run {
         let path = root.join(WEIGHTS);
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;

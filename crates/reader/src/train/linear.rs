@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::crf::Random;
 use crate::Candidate;
 use crate::features::Feature;
-use crate::rank::{POINTS, Points, sense};
+use crate::rank::{POINTS, sense};
 use crate::trust::{SIGNS, Signs};
 use crate::weights::{KINDS, Row};
 use text::key::KeyMap;
@@ -84,8 +84,8 @@ pub fn trust(examples: &[(Signs, bool)]) -> Vec<f32> {
 }
 
 /// Learns what makes sense as an order, from candidates of which some are right.
-pub fn ranks(examples: &[(&[Candidate], Vec<bool>)]) -> Points {
-    let mut weights = [0.0_f32; POINTS];
+pub fn ranks(examples: &[(&[Candidate], Vec<bool>)]) -> Vec<f32> {
+    let mut weights = vec![0.0_f32; POINTS];
     let mut squares = [0.1_f32; POINTS];
     for round in 0..30 {
         let rate = 0.3 / (1.0 + 0.2 * round as f32);

@@ -7,10 +7,11 @@ use crate::order::chunks;
 use crate::read::doubt;
 use crate::resolve::Meant;
 use crate::rules::extract::Bounds;
+use crate::weights::Gate;
 
 /// Prints a message that was not read right, and why it was or was not registered.
-pub fn failure(restaurant: &Restaurant, seen: &Seen<'_>, bound: f32) {
-    let fate = seen.fate(bound);
+pub fn failure(restaurant: &Restaurant, seen: &Seen<'_>, gate: Gate) {
+    let fate = seen.fate(gate);
     if fate == Fate::Through || (fate == Fate::Kept && seen.kind() == seen.message.kind()) {
         return;
     }
@@ -23,7 +24,11 @@ pub fn failure(restaurant: &Restaurant, seen: &Seen<'_>, bound: f32) {
         seen.message.kind,
         seen.kind().as_str(),
         seen.trust,
-        if seen.right { ", lines right" } else { "" },
+        match (seen.right, seen.rights.contains(&true)) {
+            (true, _) => ", lines right",
+            (false, true) => ", right among those looked at",
+            (false, false) => "",
+        },
         why.map(|doubt| format!("; {}", doubt.reason())).unwrap_or_default(),
     );
     for item in &seen.message.items {
