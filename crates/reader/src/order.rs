@@ -81,6 +81,8 @@ pub struct Order {
     pub unsold: Vec<String>,
     /// What does not fit, in a cook's words.
     pub misfits: Vec<String>,
+    /// How many phrases were more than one thing: "lettuce cheese".
+    pub split: usize,
 }
 
 /// So many of a line are different.
@@ -165,6 +167,8 @@ struct Builder<'a> {
     sentence: usize,
     unsold: Vec<String>,
     misfits: Vec<String>,
+    /// How many phrases were more than one thing.
+    split: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -187,6 +191,7 @@ impl<'a> Builder<'a> {
             sentence: 0,
             unsold: Vec::new(),
             misfits: Vec::new(),
+            split: 0,
         }
     }
 
@@ -261,6 +266,15 @@ impl<'a> Builder<'a> {
                     self.push(Meant::Item { item, by: By::Context }, first, end);
                 }
             }
+            Meant::Partly(close) => match self.resolver.several_items(self.surface, first, end) {
+                Some(several) => {
+                    self.split += 1;
+                    for (item, (first, end)) in several {
+                        self.push(Meant::Item { item, by: By::Part }, first, end);
+                    }
+                }
+                None => self.push(Meant::Partly(close), first, end),
+            },
             meant => self.push(meant, first, end),
         }
     }
@@ -439,7 +453,23 @@ impl<'a> Builder<'a> {
                 self.resolver.thing(self.surface, (first, end), op, item)
             }
         };
-        let wish = Wish { op, thing, doses: self.doses.take().unwrap_or(1), words: (first, end) };
+        let doses = self.doses.take().unwrap_or(1);
+        if !thing.option
+            && op != ModifierOp::Note
+            && let Some(several) = self.resolver.several(self.surface, (first, end), op, None)
+        {
+            self.split += 1;
+            for (thing, words) in several {
+                self.put(Wish { op, thing, doses, words }, reach);
+            }
+            return;
+        }
+        self.put(Wish { op, thing, doses, words: (first, end) }, reach);
+    }
+
+    /// Puts a wish where it belongs.
+    fn put(&mut self, wish: Wish, reach: Reach) {
+        let (op, (first, end)) = (wish.op, wish.words);
         match reach {
             // "ham and pepper pizza": before there is any line, a wish waits for one.
             Reach::Back if self.drafts.is_empty() && op != ModifierOp::Note => {
@@ -494,7 +524,7 @@ impl<'a> Builder<'a> {
                 lines.push(Line { count: rest, ..base }.without_repeats());
             }
         }
-        Order { lines, unsold: self.unsold, misfits: self.misfits }
+        Order { lines, unsold: self.unsold, misfits: self.misfits, split: self.split }
     }
 }
 

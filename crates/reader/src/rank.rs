@@ -129,10 +129,14 @@ enum Point {
     AddedTwice,
     /// A number right before a wish, where a share of a line was meant.
     CountOfWish,
+    /// A phrase that is more than one thing.
+    Split,
+    /// Options named in a note.
+    OptionInNote,
 }
 
 /// How many points of sense there are.
-pub const POINTS: usize = Point::CountOfWish as usize + 1;
+pub const POINTS: usize = Point::OptionInNote as usize + 1;
 
 /// What speaks for and against a reading as an order, as counts.
 pub type Points = [f32; POINTS];
@@ -161,6 +165,7 @@ pub fn points(
     tally.second(order, second);
     tally.add(Point::Misfit, order.misfits.len());
     tally.add(Point::Unsold, order.unsold.len());
+    tally.add(Point::Split, order.split);
     tally.add(Point::Empty, usize::from(order.lines.is_empty()));
     for (at, line) in order.lines.iter().enumerate() {
         let again = |other: &Line| other.meant == line.meant && other.words != line.words;
@@ -266,7 +271,9 @@ impl Tally<'_> {
                 }
                 Tag::SHARE => self.add(Point::Shares, 1),
                 tag => {
-                    if let Some((_, reach)) = tag.as_wish() {
+                    if let Some((op, reach)) = tag.as_wish() {
+                        let named = words.iter().filter(|m| matches!(m.shape, Shape::Option | Shape::Either));
+                        self.add(Point::OptionInNote, if op == ModifierOp::Note { named.count() } else { 0 });
                         self.note(Point::BareWish, touches);
                         self.note(Point::CountOfWish, before.is_some_and(|b| b.tag == Tag::COUNT));
                         self.note(Point::Torn, reach == Reach::Ahead && before.is_some_and(|b| self.goes_on(b, chunk)));

@@ -181,6 +181,10 @@ impl<'l> Resolver<'l> {
             [] => {}
             several => return self.choose(several.to_vec(), &content, heads),
         }
+        // A "sandwich" that is on no menu says only what the thing is.
+        let kind = |c: &Content| c.word.is_none() && text::food::food().is_kind(&surface.tokens[c.at].stem);
+        let told_apart: Vec<Content> = content.iter().copied().filter(|c| !kind(c)).collect();
+        let content = if told_apart.is_empty() { content } else { told_apart };
         if content.is_empty() {
             return Meant::Nothing;
         }
@@ -438,30 +442,12 @@ impl<'l> Resolver<'l> {
         if !adds && item.is_some_and(|item| self.has(item, surface, first, end)) {
             return own(false);
         }
-        let last = content.last().and_then(|c| c.word);
-        let mut fitting: Vec<(usize, u16)> = Vec::new();
-        for id in 0..options.len() as u16 {
-            if self.lexicon.is_size(id) || content.is_empty() {
-                continue;
-            }
-            let kind = self.names.kinds.get(usize::from(id));
-            let named = |c: &Content| {
-                c.word.is_some_and(|w| {
-                    self.lexicon.word(w).parts.iter().any(|p| p.target == Target::Option(id))
-                })
-            };
-            // "cheddar cheese" is the option Cheddar of the kind cheese.
-            let of_kind = |c: &Content| kind.is_some_and(|kind| *kind == surface.tokens[c.at].stem);
-            let has = |c: &Content| named(c) || (of_kind(c) && content.iter().any(named));
-            if content.iter().all(has) && (adds || content.last().is_some_and(of_kind) || self.ends_with(id, last)) {
-                let names = self.names.options.get(usize::from(id)).into_iter().flatten();
-                let left = names
-                    .map(|name| {
-                        let said = |w: &u32| content.iter().any(|c| c.word == Some(*w));
-                        name.iter().filter(|w| !said(w) && !self.names.plain.contains(w)).count()
-                    })
-                    .min();
-                fitting.push((left.unwrap_or(0), id));
+        let mut fitting = self.fitting(surface, &content, adds);
+        if fitting.is_empty() {
+            let told_apart: Vec<Content> =
+                content.iter().copied().filter(|c| !self.is_generic(surface, c)).collect();
+            if told_apart.len() < content.len() {
+                fitting = self.fitting(surface, &told_apart, adds);
             }
         }
         fitting.sort_unstable();
@@ -494,6 +480,91 @@ impl<'l> Resolver<'l> {
         let [_] = self.whole(surface, first, end, option)[..] else { return None };
         let [item] = self.whole(surface, end - 1, end, item)[..] else { return None };
         Some((item, self.thing(surface, (first, end), ModifierOp::Add, None)))
+    }
+
+    /// Options that have all words of a wish in their names, with how many words of the name are not among them.
+    fn fitting(&self, surface: &Surface<'_>, content: &[Content], adds: bool) -> Vec<(usize, u16)> {
+        let Some(last) = content.last() else { return Vec::new() };
+        let fits = |id: u16| {
+            let kind = self.names.kinds.get(usize::from(id))?;
+            let named = |c: &Content| c.word.is_some_and(|w| self.names_option(w, id));
+            // "cheddar cheese" is the option Cheddar of the kind cheese.
+            let of_kind = |c: &Content| *kind == surface.tokens[c.at].stem;
+            let has = |c: &Content| named(c) || (of_kind(c) && content.iter().any(named));
+            let whole = content.iter().all(has) && (adds || of_kind(last) || self.ends_with(id, last.word));
+            whole.then(|| (self.unsaid(id, content), id))
+        };
+        let options = (0..self.names.options.len() as u16).filter(|id| !self.lexicon.is_size(*id));
+        options.filter_map(fits).collect()
+    }
+
+    fn names_option(&self, word: u32, option: u16) -> bool {
+        self.lexicon.word(word).parts.iter().any(|part| part.target == Target::Option(option))
+    }
+
+    /// Words of an option's name that tell it from others and are not among the words.
+    fn unsaid(&self, option: u16, content: &[Content]) -> usize {
+        let said = |w: &u32| content.iter().any(|c| c.word == Some(*w));
+        let names = self.names.options.get(usize::from(option)).into_iter().flatten();
+        let left = names.map(|name| name.iter().filter(|w| !said(w) && !self.names.plain.contains(w)).count());
+        left.min().unwrap_or(0)
+    }
+
+    /// "sauce", "cheese": what a thing is, not which.
+    fn is_generic(&self, surface: &Surface<'_>, content: &Content) -> bool {
+        let stem = &surface.tokens[content.at].stem;
+        surface.marks[content.at].classes.has(Classes::GENERIC)
+            || text::food::food().is_kind(stem)
+            || self.names.kinds.contains(stem)
+    }
+
+    /// Several wishes in a row, "lettuce cheese olives", as one for each, where every word belongs to one of them.
+    pub fn several(
+        &self,
+        surface: &Surface<'_>,
+        (first, end): (usize, usize),
+        op: ModifierOp,
+        item: Option<u16>,
+    ) -> Option<Vec<(Thing, (usize, usize))>> {
+        const LONGEST: usize = 4;
+        let mut found = Vec::new();
+        let mut at = first;
+        while at < end {
+            let mark = &surface.marks[at];
+            if found.len() * 2 < (at - first) + 2 && !mark.shape.is_food() && mark.classes.has(Classes::JOIN.or(Classes::WITH)) {
+                at += 1;
+                continue;
+            }
+            let part = (at + 1..=end.min(at + LONGEST)).rev().find_map(|until| {
+                let thing = self.thing(surface, (at, until), op, item);
+                (thing.option && !thing.open && until - at < end - first).then_some((thing, (at, until)))
+            })?;
+            at = part.1.1;
+            found.push(part);
+        }
+        (found.len() > 1).then_some(found)
+    }
+
+    /// Several items in a row, "doritos, water" without the comma.
+    pub fn several_items(
+        &self,
+        surface: &Surface<'_>,
+        first: usize,
+        end: usize,
+    ) -> Option<Vec<(u16, (usize, usize))>> {
+        let mut found = Vec::new();
+        let mut at = first;
+        while at < end {
+            let part = (at + 1..=end).rev().find_map(|until| match self.item(surface, at, until, &[]) {
+                Meant::Item { item, by: By::Name | By::Part | By::Plain } if until - at < end - first => {
+                    Some((item, (at, until)))
+                }
+                _ => None,
+            })?;
+            at = part.1.1;
+            found.push(part);
+        }
+        (found.len() > 1).then_some(found)
     }
 
     /// Whether the name or an alias of an option ends with a word.

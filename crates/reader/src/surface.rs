@@ -316,7 +316,7 @@ fn as_one(first: &Token, second: &Token, lexicon: &Lexicon) -> Option<Known> {
         // "chese cake": a slip on top, where the first word alone is nothing.
         lexicon.known(first).is_none().then(|| lexicon.corrected(&one)).flatten()
     })?;
-    lexicon.word(known.word).parts.iter().any(|part| matches!(part.target, Target::Item(_))).then_some(known)
+    (!lexicon.word(known.word).parts.is_empty()).then_some(known)
 }
 
 /// Whole names and aliases, the longest first from left to right.
