@@ -268,8 +268,12 @@ fn print(report: &Report) {
         let or_none = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
         say(&format!("menu: database {}, cache {}", or_none(&menu.in_database), or_none(&menu.in_cache)));
     }
+    let reviews = report.messages.as_ref().and_then(|messages| messages.outcomes.get("review"));
+    if let Some(reviews) = reviews.filter(|reviews| **reviews > 0) {
+        say(&format!("\nReviews that wait for a decision, at the page's order desk: {reviews}"));
+    }
     match report.findings.as_slice() {
-        [] => say("\nNothing needs a person."),
+        [] => say("\nThe line itself needs nobody."),
         findings => {
             say("\nThis needs a person:");
             findings.iter().for_each(|finding| say(&format!("  - {finding}")));

@@ -5,6 +5,7 @@ use contracts::topology::{DEAD_LETTER_STREAM, STREAM};
 use contracts::{DeadLetter, Message, MessageId, Topic, TrailEntry, subject};
 use runtime::Stored;
 use serde::{Deserialize, Serialize};
+use store::notifications::NotificationRow;
 use store::registration::Journey;
 
 use crate::cli::{End, complain, say, say_json, table};
@@ -94,8 +95,7 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
     // The row has the text; where it is gone, the events have it as well.
     let spoken = steps.iter().find_map(|(_, message)| message.clone());
     let message = row.as_ref().map(|row| row.message.message.clone()).or(spoken);
-    let notifications =
-        row.as_ref().map(|row| row.notifications.iter().map(|one| format!("{one:?}")).collect());
+    let notifications = row.as_ref().map(|row| row.notifications.iter().map(told).collect());
     let row = row.map(|row| row.message);
     Report {
         id,
@@ -196,8 +196,26 @@ fn print(report: &Report) {
         ));
     }
     for notification in &report.notifications {
-        say(&format!("  {notification}"));
+        say(&format!("  told      {notification}"));
     }
+}
+
+/// What became of a notification, in words.
+fn told(row: &NotificationRow) -> String {
+    let mut words = match row.sent_at {
+        Some(at) => format!("{}, {}", row.category, clock(at)),
+        None => format!("{}, not yet ({} since {})", row.category, row.state, clock(row.claimed_at)),
+    };
+    if let Some(id) = &row.discord_message_id {
+        words.push_str(&format!(", Discord's message {id}"));
+    }
+    if row.attempts > 1 {
+        words.push_str(&format!(", {} attempts", row.attempts));
+    }
+    if row.possible_repeat {
+        words.push_str(", perhaps twice");
+    }
+    words
 }
 
 fn clock(at: DateTime<Utc>) -> String {
@@ -215,7 +233,30 @@ fn duration(us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use contracts::Category;
+
     use super::*;
+
+    #[test]
+    fn a_notification_is_told_of_in_words() {
+        let at = "2026-01-02T03:04:05Z".parse().unwrap();
+        let mut row = NotificationRow {
+            category: Category::Misc,
+            state: "waiting".to_owned(),
+            claimed_at: at,
+            sent_at: None,
+            attempts: 1,
+            possible_repeat: false,
+            discord_message_id: None,
+        };
+        assert_eq!(told(&row), "misc, not yet (waiting since 2026-01-02 03:04:05.000 UTC)");
+        row = NotificationRow { sent_at: Some(at), attempts: 2, possible_repeat: true, ..row };
+        row.discord_message_id = Some("42".to_owned());
+        assert_eq!(
+            told(&row),
+            "misc, 2026-01-02 03:04:05.000 UTC, Discord's message 42, 2 attempts, perhaps twice"
+        );
+    }
 
     #[test]
     fn a_duration_is_short_and_in_its_unit() {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contracts::{Code, ConsumerSpec, Failure, FailureKind, MessageId, Service};
 use serde::Serialize;
@@ -20,6 +20,9 @@ use crate::outage::{Dependency, Gate, Outage};
 use crate::settings::{Settings, Validate};
 use crate::stage::{Context, Outcome, Stage, StageError};
 use crate::stats::Stats;
+
+/// How long until something that is away is asked again whether it admits the service.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A station's own table of settings.
 pub trait Config: DeserializeOwned + Serialize + Default + Validate + Send + Sync + 'static {}
@@ -120,6 +123,26 @@ impl<C> App<C> {
                 })
             }
         });
+    }
+
+    /// Adds something that the service can do without for a while, so that it would not notice that it is refused there:
+    /// a failure that never passes (a wrong password) ends the service with its reason. Asked until it has answered once.
+    pub fn admitted_by<P, F, E>(&mut self, name: impl Into<String>, probe: P)
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Failure + Send + 'static,
+    {
+        let stopping = self.shutdown_token();
+        let asked = async move {
+            loop {
+                match probe().await {
+                    Err(error) if error.kind() != FailureKind::Fatal => tokio::time::sleep(ASK_AGAIN).await,
+                    answer => return answer,
+                }
+            }
+        };
+        self.task(name, async move { stopping.run_until_cancelled(asked).await.unwrap_or(Ok(())) });
     }
 
     /// Notes something worth knowing (which model decides, where a file is written): shown by

@@ -411,22 +411,19 @@ fn what_it_mounts_and_builds_from_is_there() {
 
     // What Docker may see is what the Dockerfile copies.
     let dockerfile = read("deploy/Dockerfile");
-    let copied: BTreeSet<&str> = dockerfile
-        .lines()
-        .filter_map(|line| line.strip_prefix("COPY "))
-        .filter(|line| !line.starts_with("--from"))
-        .flat_map(|line| {
-            let mut words: Vec<&str> = line.split(' ').collect();
-            words.pop();
-            words
-        })
-        .collect();
+    let (building, shipped) = dockerfile.split_once("\nFROM debian").unwrap();
+    let (copied, shipped) = (copied(building), copied(shipped));
     let seen = read(".dockerignore");
     let seen: BTreeSet<&str> = seen.lines().filter_map(|line| line.strip_prefix('!')).collect();
     assert_eq!(copied, seen);
-    for path in &copied {
+    for path in copied.iter().chain(&shipped) {
         assert!(repository().join(path).exists(), "the Dockerfile copies {path}");
     }
+    assert_eq!(
+        shipped,
+        BTreeSet::from(["data/menu.csv", "data/options.csv"]),
+        "the image holds more than it needs"
+    );
     assert!(dockerfile.lines().any(|line| line == "USER greenbite"), "the image runs as root");
     // Files that are compiled in from outside of crates/.
     for path in compiled_in() {
@@ -443,6 +440,17 @@ fn what_it_mounts_and_builds_from_is_there() {
         let listed = dockerfile.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == binary);
         assert!(listed, "the image does not hold {binary}");
     }
+}
+
+/// What these lines of the Dockerfile bring in from the repository.
+fn copied(lines: &str) -> BTreeSet<&str> {
+    lines
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .filter(|line| !line.starts_with("--from"))
+        .flat_map(|line| line.rsplit_once(' ').map(|(sources, _)| sources.split(' ')))
+        .flatten()
+        .collect()
 }
 
 /// Files outside of their crate that sources include at compile time, from the repository's root.

@@ -34,6 +34,10 @@ async fn a_station_with_a_wrong_password_a_taken_port_or_a_missing_setting_ends_
     let said = "GB402: the database says: password authentication failed for user";
     let cases = [
         wrong("ingest", password, "guessed", 1, said),
+        // These take the menu from the cache, which needs no password.
+        wrong("classifier", password, "guessed", 1, said),
+        wrong("extractor", password, "guessed", 1, said),
+        wrong("menu-validator", password, "guessed", 1, said),
         wrong("registrar", password, "guessed", 1, said),
         wrong("notifier", password, "guessed", 1, said),
         wrong("dashboard", password, "guessed", 1, said),
@@ -73,6 +77,8 @@ async fn a_station_with_a_wrong_password_a_taken_port_or_a_missing_setting_ends_
             .arg("--config")
             .arg(place.path().join(format!("{station}.toml")))
             .current_dir(place.path())
+            // A model is read, or fetched, before anything else.
+            .env("GREENBITE_MENU_VALIDATOR__MODEL", "none")
             .env(variable, &value)
             .stdin(Stdio::null())
             .kill_on_drop(true);

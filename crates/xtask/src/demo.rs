@@ -68,7 +68,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Err(error) = minilm::ensure() {
         println!("Without a model, should the hub be out of reach too, words alone match names: {error:#}");
     }
-    println!("Building; the first time that is some 500 crates, and minutes");
+    println!("Building the stations; the first time that takes some more minutes");
     let mut build = cargo::command();
     build.args(["build", "--workspace", "--bins"]);
     if arguments.release {
