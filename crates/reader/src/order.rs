@@ -445,7 +445,8 @@ impl<'a> Builder<'a> {
                 part: false,
             },
             _ => {
-                let item = self.current.filter(|_| reach == Reach::Back).map(|at| &self.drafts[at].line.meant);
+                let item =
+                    self.current.filter(|_| reach == Reach::Back).map(|at| &self.drafts[at].line.meant);
                 let item = match item {
                     Some(Meant::Item { item, .. }) => Some(*item),
                     _ => None,

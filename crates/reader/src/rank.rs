@@ -142,8 +142,7 @@ pub const POINTS: usize = Point::OptionInNote as usize + 1;
 pub type Points = [f32; POINTS];
 
 /// Says what is wanted to be done with what follows.
-const CUE: Classes =
-    Classes(Classes::REMOVE.0 | Classes::EXTRA.0 | Classes::LIGHT.0 | Classes::INSTEAD.0);
+const CUE: Classes = Classes(Classes::REMOVE.0 | Classes::EXTRA.0 | Classes::LIGHT.0 | Classes::INSTEAD.0);
 
 struct Tally<'a> {
     points: Points,
@@ -208,7 +207,9 @@ impl Tally<'_> {
         let Meant::Item { item, .. } = line.meant else { return };
         line.wishes.iter().for_each(|wish| self.wish(item, wish));
         for (at, wish) in line.wishes.iter().enumerate().filter(|(_, wish)| wish.op == ModifierOp::Add) {
-            let same = line.wishes[..at].iter().any(|o| o.op == wish.op && o.thing == wish.thing && o.words != wish.words);
+            let same = line.wishes[..at]
+                .iter()
+                .any(|o| o.op == wish.op && o.thing == wish.thing && o.words != wish.words);
             self.note(Point::AddedTwice, same);
         }
     }
@@ -254,14 +255,20 @@ impl Tally<'_> {
                 Tag::ITEM => {
                     let broken = CUE.or(Classes::CORRECT);
                     let other = || words.iter().filter(|m| !m.shape.is_food());
-                    self.add(Point::StrangeInItem, words.iter().filter(|m| m.shape == Shape::Unknown).count());
+                    self.add(
+                        Point::StrangeInItem,
+                        words.iter().filter(|m| m.shape == Shape::Unknown).count(),
+                    );
                     self.add(Point::BrokenItem, other().filter(|m| m.classes.has(broken)).count());
                     self.add(Point::OtherInItem, other().count());
                     let lone = matches!(words, [mark] if !mark.last_of_item && !mark.shape.is_name());
                     self.note(Point::LoneWord, lone);
                     self.note(Point::Neighbours, touches);
                     let listed = before.is_some_and(|before| before.tag.as_wish().is_some());
-                    self.note(Point::OptionAsItem, words.iter().all(|m| matches!(m.shape, Shape::Option | Shape::OptionIn)));
+                    self.note(
+                        Point::OptionAsItem,
+                        words.iter().all(|m| matches!(m.shape, Shape::Option | Shape::OptionIn)),
+                    );
                     let either = matches!(words[0].shape, Shape::Either | Shape::EitherPart);
                     self.note(Point::ItemAmongWishes, listed && either);
                 }
@@ -276,7 +283,10 @@ impl Tally<'_> {
                         self.add(Point::OptionInNote, if op == ModifierOp::Note { named.count() } else { 0 });
                         self.note(Point::BareWish, touches);
                         self.note(Point::CountOfWish, before.is_some_and(|b| b.tag == Tag::COUNT));
-                        self.note(Point::Torn, reach == Reach::Ahead && before.is_some_and(|b| self.goes_on(b, chunk)));
+                        self.note(
+                            Point::Torn,
+                            reach == Reach::Ahead && before.is_some_and(|b| self.goes_on(b, chunk)),
+                        );
                         self.note(Point::ForAll, reach == Reach::All);
                         self.note(Point::Before, reach == Reach::Ahead);
                     }

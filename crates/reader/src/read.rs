@@ -134,9 +134,8 @@ impl Reader {
         let (kind, odds) = kind_of(&surface, &scores);
         let signs = signs_of(&surface, &resolver, &observed, odds, &second);
         let trust = trust::weigh(&signs, &self.weights.trust);
-        let doubt =
-            doubt(&observed, &surface, bounds)
-                .or((!self.weights.gate.lets_through(trust, odds)).then_some(Doubt::Unsure));
+        let doubt = doubt(&observed, &surface, bounds)
+            .or((!self.weights.gate.lets_through(trust, odds)).then_some(Doubt::Unsure));
         let mut read = Read {
             kind,
             topic: by_rules.topic.or((kind == Kind::Enquiry).then_some(EnquiryTopic::Other)),

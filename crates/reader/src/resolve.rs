@@ -506,7 +506,8 @@ impl<'l> Resolver<'l> {
     fn unsaid(&self, option: u16, content: &[Content]) -> usize {
         let said = |w: &u32| content.iter().any(|c| c.word == Some(*w));
         let names = self.names.options.get(usize::from(option)).into_iter().flatten();
-        let left = names.map(|name| name.iter().filter(|w| !said(w) && !self.names.plain.contains(w)).count());
+        let left =
+            names.map(|name| name.iter().filter(|w| !said(w) && !self.names.plain.contains(w)).count());
         left.min().unwrap_or(0)
     }
 
@@ -531,7 +532,10 @@ impl<'l> Resolver<'l> {
         let mut at = first;
         while at < end {
             let mark = &surface.marks[at];
-            if found.len() * 2 < (at - first) + 2 && !mark.shape.is_food() && mark.classes.has(Classes::JOIN.or(Classes::WITH)) {
+            if found.len() * 2 < (at - first) + 2
+                && !mark.shape.is_food()
+                && mark.classes.has(Classes::JOIN.or(Classes::WITH))
+            {
                 at += 1;
                 continue;
             }
@@ -603,7 +607,8 @@ impl<'l> Resolver<'l> {
 fn trimmed(surface: &Surface<'_>, mut first: usize, mut end: usize) -> (usize, usize) {
     const BEFORE: Classes =
         Classes(Classes::REMOVE.0 | Classes::WITH.0 | Classes::ARTICLE.0 | Classes::JOIN.0);
-    const BEHIND: Classes = Classes(Classes::INSTEAD.0 | Classes::PLEASE.0 | Classes::JOIN.0 | Classes::WITH.0);
+    const BEHIND: Classes =
+        Classes(Classes::INSTEAD.0 | Classes::PLEASE.0 | Classes::JOIN.0 | Classes::WITH.0);
     let little = |at: usize, classes: Classes| {
         let mark = &surface.marks[at];
         mark.classes.has(classes) && !mark.shape.is_name()

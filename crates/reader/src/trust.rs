@@ -4,17 +4,17 @@ use text::Classes;
 
 use crate::order::chunks;
 use crate::rank::POINTS;
-use crate::{Kind, Observed};
 use crate::resolve::{By, Meant, Resolver};
 use crate::second::Second;
 use crate::surface::{Shape, Surface};
 use crate::tag::{Reach, Tag};
+use crate::{Kind, Observed};
 use contracts::ModifierOp;
 
 /// How many signs there are.
 pub const SIGNS: usize = OWN + POINTS;
 /// Signs that are no points of sense.
-const OWN: usize = 36;
+const OWN: usize = 40;
 
 /// What speaks for and against a reading; each about 0 to 3.
 pub type Signs = [f32; SIGNS];
@@ -101,7 +101,10 @@ fn is_other_number(surface: &Surface<'_>, at: usize) -> bool {
     // "$20", "#4471", "dinner for 11: ..."
     let signed = shape(at.checked_sub(1)) == Some(Shape::Sign);
     let headed = shape(Some(at + 1)) == Some(Shape::Colon);
-    signed || headed || has(at.checked_sub(1), Classes::NUMBER_BEFORE) || has(Some(at + 1), Classes::NUMBER_AFTER)
+    signed
+        || headed
+        || has(at.checked_sub(1), Classes::NUMBER_BEFORE)
+        || has(Some(at + 1), Classes::NUMBER_AFTER)
 }
 
 /// "12 Birch Lane": a number before the name of a street, or the name.
@@ -139,6 +142,36 @@ fn ordering(surface: &Surface<'_>, tags: &[Tag]) -> Vec<bool> {
     out
 }
 
+/// Words without a role that are more than politeness: before the first thing that a sentence orders, between such
+/// things, and behind the last; and words that stand for things in sentences that order nothing.
+fn idle(surface: &Surface<'_>, tags: &[Tag]) -> [f32; 4] {
+    let said = |at: usize| {
+        let mark = &surface.marks[at];
+        tags[at] == Tag::TALK && !mark.shape.is_mark() && !mark.classes.has(TALK)
+    };
+    let mut out = [0.0; 4];
+    let mut from = 0;
+    for end in 0..=tags.len() {
+        if end < tags.len() && !surface.marks[end].shape.is_end() {
+            continue;
+        }
+        let roles = || (from..end).filter(|at| tags[*at] != Tag::TALK);
+        match (roles().next(), roles().next_back()) {
+            (Some(first), Some(last)) => {
+                out[0] += (from..first).filter(|at| said(*at)).count() as f32;
+                out[1] += (first..last).filter(|at| said(*at)).count() as f32;
+                out[2] += (last..end).filter(|at| said(*at)).count() as f32;
+            }
+            _ => {
+                let things = Classes::PRONOUN.or(Classes::ALL_OF).or(Classes::SAME).or(Classes::OTHERS);
+                out[3] += (from..end).filter(|at| surface.marks[*at].classes.has(things)).count() as f32;
+            }
+        }
+        from = end + 1;
+    }
+    out
+}
+
 /// The signs of a reading.
 pub fn signs(
     surface: &Surface<'_>,
@@ -172,6 +205,7 @@ pub fn signs(
         })
         .map(|chunk| resolver.strange(surface, chunk.first, chunk.end).len())
         .sum::<usize>() as f32;
+    let idle = idle(surface, tags);
     let own: [f32; OWN] = [
         1.0,
         sureness.share,
@@ -213,7 +247,14 @@ pub fn signs(
         f32::from(observed.first),
         -5.0 * observed.each,
         soft(count(&|at| marks[at].shape == Shape::Unknown)),
-        count(&|at| marks[at].shape == Shape::Unknown || (marks[at].word != 0 && marks[at].classes == text::Classes::PLAIN)) / tags.len().max(1) as f32,
+        count(&|at| {
+            marks[at].shape == Shape::Unknown
+                || (marks[at].word != 0 && marks[at].classes == text::Classes::PLAIN)
+        }) / tags.len().max(1) as f32,
+        soft(idle[0]),
+        soft(idle[1]),
+        soft(idle[2]),
+        soft(idle[3]),
     ];
     let mut signs = [0.0; SIGNS];
     for (sign, value) in signs.iter_mut().zip(own.into_iter().chain(observed.points.map(soft))) {

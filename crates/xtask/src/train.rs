@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use reader::train::gold::read_restaurant;
 use reader::train::run::{HELD_OUT, data_hash, measure, read_all, train};
+use reader::weights::Gate;
 
 /// Learns the roles of words from labelled messages and writes the reader's weights; the same data gives the same file.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         measure(&others.collect::<Result<Vec<_>, _>>()?, &weights, arguments.failures.as_deref());
     }
     let bytes = weights.to_bytes();
-    println!("{} KiB of weights; an order is trusted from {:.2} on", bytes.len() / 1024, weights.gate.trust);
+    let Gate { trust, kind } = weights.gate;
+    println!(
+        "{} KiB of weights; an order needs no person from a trust of {trust:.2} and odds of e^{kind:.2} on",
+        bytes.len() / 1024
+    );
     if !arguments.dry_run {
         let path = root.join(WEIGHTS);
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;

@@ -27,7 +27,7 @@ const GROUPS: usize = 5;
 /// Of the orders so many may go wrong to the kitchen.
 const WRONG_SHARE: f64 = 0.017;
 /// Of what is no order so many may be registered.
-const OTHERS_SHARE: f64 = 0.001;
+const OTHERS_SHARE: f64 = 0.002;
 /// Readings that are tried for a label, in the first round and later.
 const TRIES: [usize; 3] = [200, 100, 100];
 
@@ -324,14 +324,29 @@ pub fn train(restaurants: &[Restaurant], failures: Option<&str>) -> Weights {
         for (at, seen) in left.seen.iter().enumerate().filter(|(_, s)| s.rights.contains(&true)) {
             for (c, right) in seen.candidates.iter().zip(&seen.rights) {
                 let points: Vec<String> = c.points.iter().map(|s| format!("{s}")).collect();
-                out.push_str(&format!("{at},{},{},{:.4},{}\n", seen.restaurant, u8::from(*right), c.score, points.join(",")));
+                out.push_str(&format!(
+                    "{at},{},{},{:.4},{}\n",
+                    seen.restaurant,
+                    u8::from(*right),
+                    c.score,
+                    points.join(",")
+                ));
             }
         }
         let _ = std::fs::write(format!("{path}.rank"), out);
         let mut out = String::new();
         for seen in left.seen.iter() {
             let signs: Vec<String> = seen.signs.iter().map(|s| format!("{s:.4}")).collect();
-            out.push_str(&format!("{},{},{},{},{},{:.4},{}\n", seen.restaurant, seen.message.id, u8::from(seen.is_order()), u8::from(seen.is_judged()), u8::from(seen.right), seen.trust, signs.join(",")));
+            out.push_str(&format!(
+                "{},{},{},{},{},{:.4},{}\n",
+                seen.restaurant,
+                seen.message.id,
+                u8::from(seen.is_order()),
+                u8::from(seen.is_judged()),
+                u8::from(seen.right),
+                seen.trust,
+                signs.join(",")
+            ));
         }
         let _ = std::fs::write(path, out);
     }
