@@ -307,7 +307,7 @@ impl Tally<'_> {
         let marks = &self.surface.marks;
         let mut from = 0;
         for at in 0..=self.tags.len() {
-            if at == self.tags.len() || marks[at].shape.is_end() {
+            if marks.get(at).is_none_or(|mark| mark.shape.is_end()) {
                 self.told(from, at);
                 if self.tags[from..at].iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::AGAIN) {
                     self.ordering(from, at);
