@@ -103,11 +103,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         println!("dashboard: http://{address}/");
     }
 
-    let ping = store.clone();
-    app.server("postgres", Code::DatabaseOutage, move || {
-        let store = ping.clone();
-        async move { store.ping().await }
-    });
+    app.server("postgres", Code::DatabaseOutage, store.probe());
     let stopping = app.shutdown_token();
     let guard = Guard::new(token, address.ip().is_loopback());
     let routes = match mode {

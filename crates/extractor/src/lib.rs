@@ -19,11 +19,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     // The menu comes from the cache as well: that the database is away does not stop the station, a wrong password does.
-    let asked = store.clone();
-    app.admitted_by("database", move || {
-        let store = asked.clone();
-        async move { store.ping().await }
-    });
+    app.admitted_by("database", store.probe());
     let menu = MenuHandle::new(store, Cache::new(&app.settings().memcached.address));
     let probe = menu.clone();
     app.dependency("menu", Code::NoMenu, move || {

@@ -39,11 +39,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     let config = app.config().clone();
 
-    let probed = store.clone();
-    app.server("database", Code::DatabaseOutage, move || {
-        let store = probed.clone();
-        async move { store.ping().await }
-    });
+    app.server("database", Code::DatabaseOutage, store.probe());
     app.task("relay", relay::Relay::new(store.clone(), app.handle(), &config).run());
     match config.listen() {
         Some(address) => {

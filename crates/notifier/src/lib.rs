@@ -29,11 +29,7 @@ use stage::{Announcer, Enquiries, Misc, Orders, Reviews};
 pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
-    let probe = store.clone();
-    app.server("database", Code::DatabaseOutage, move || {
-        let store = probe.clone();
-        async move { store.ping().await }
-    });
+    app.server("database", Code::DatabaseOutage, store.probe());
 
     let sinks = sinks(app.config())?;
     for category in Category::ALL {

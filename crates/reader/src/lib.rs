@@ -182,7 +182,7 @@ pub fn kind_features(
     let roles = observed.tags.iter().fold(0_u64, |set, tag| set | 1 << tag.index());
     let sure = (observed.shares.0 * 3.99) as u64;
     let points = observed.points.iter().enumerate();
-    let points = points.filter(|(_, count)| **count > 0.0).fold(0_u64, |set, (at, _)| set | 1 << (at % 64));
+    let points = points.filter(|(_, count)| **count > 0.0).fold(0_u64, |set, (at, _)| set | 1 << at);
     features::of_reading(roles, sure, points, second.kind, emit);
 }
 

@@ -457,7 +457,7 @@ impl<'a> Builder<'a> {
         let doses = self.doses.take().unwrap_or(1);
         if !thing.option
             && op != ModifierOp::Note
-            && let Some(several) = self.resolver.several(self.surface, (first, end), op, None)
+            && let Some(several) = self.resolver.several(self.surface, (first, end), op)
         {
             self.split += 1;
             for (thing, words) in several {

@@ -1,12 +1,14 @@
 //! Which of the best readings makes the best sense as an order: what roles alone cannot see.
 
+use std::ops::Range;
+
 use contracts::ModifierOp;
 use text::Classes;
 
 use crate::order::{Chunk, Line, Order, Wish, chunks};
 use crate::resolve::{By, Meant, Resolver};
 use crate::second::{Agreement, Second};
-use crate::surface::{Shape, Surface};
+use crate::surface::{Mark, Shape, Surface};
 use crate::tag::{Reach, Tag};
 
 /// Something that speaks for or against a reading; how much, is learned.
@@ -138,12 +140,16 @@ enum Point {
 /// How many points of sense there are.
 pub const POINTS: usize = Point::OptionInNote as usize + 1;
 
+// Which of them there are is a set of bits, where the kind is judged.
+const _: () = assert!(POINTS <= 64);
+
 /// What speaks for and against a reading as an order, as counts.
 pub type Points = [f32; POINTS];
 
 /// Says what is wanted to be done with what follows.
 const CUE: Classes = Classes(Classes::REMOVE.0 | Classes::EXTRA.0 | Classes::LIGHT.0 | Classes::INSTEAD.0);
 
+/// Points of a reading, while they are counted.
 struct Tally<'a> {
     points: Points,
     surface: &'a Surface<'a>,
@@ -304,25 +310,20 @@ impl Tally<'_> {
     }
 
     fn sentences(&mut self) {
-        let marks = &self.surface.marks;
-        let mut from = 0;
-        for at in 0..=self.tags.len() {
-            if marks.get(at).is_none_or(|mark| mark.shape.is_end()) {
-                self.told(from, at);
-                if self.tags[from..at].iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::AGAIN) {
-                    self.ordering(from, at);
-                }
-                from = at + 1;
+        for sentence in self.surface.sentences() {
+            self.told(sentence.clone());
+            if self.tags[sentence.clone()].iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::AGAIN) {
+                self.ordering(sentence);
             }
         }
-        for (tag, mark) in self.tags.iter().zip(marks) {
-            let idle = *tag == Tag::TALK && mark.number.is_some_and(|n| n > 1) && !mark.shape.is_food();
-            self.points[Point::IdleNumber as usize] += f32::from(u8::from(idle));
-        }
+        let idle = |(tag, mark): &(&Tag, &Mark)| {
+            **tag == Tag::TALK && mark.number.is_some_and(|n| n > 1) && !mark.shape.is_food()
+        };
+        self.add(Point::IdleNumber, self.tags.iter().zip(&self.surface.marks).filter(idle).count());
     }
 
     /// Food that is only told of, with and without a word that says why; and food that is nothing.
-    fn told(&mut self, from: usize, end: usize) {
+    fn told(&mut self, sentence: Range<usize>) {
         let why = Classes::PAST
             .or(Classes::UNWANTED)
             .or(Classes::CORRECT)
@@ -330,10 +331,12 @@ impl Tally<'_> {
             .or(Classes::HYPOTHETICAL)
             .or(Classes::INSTEAD)
             .or(Classes::CANCEL);
-        let marks = &self.surface.marks[from..end];
+        let (surface, tags) = (self.surface, self.tags);
+        let marks = &surface.marks[sentence.clone()];
         let said = marks.iter().any(|mark| !mark.shape.is_food() && mark.classes.has(why));
-        let orders = self.tags[from..end].iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::COUNT);
-        for (_, tag) in marks.iter().zip(&self.tags[from..end]).filter(|(mark, _)| mark.shape.is_food()) {
+        let tags = &tags[sentence];
+        let orders = tags.iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::COUNT);
+        for (_, tag) in marks.iter().zip(tags).filter(|(mark, _)| mark.shape.is_food()) {
             let point = match *tag {
                 Tag::TOLD if said => Point::ToldWithReason,
                 Tag::TOLD if orders => Point::ToldInOrder,
@@ -341,13 +344,14 @@ impl Tally<'_> {
                 Tag::TALK => Point::IdleFood,
                 _ => continue,
             };
-            self.points[point as usize] += 1.0;
+            self.add(point, 1);
         }
     }
 
     /// Words without a role in a sentence that orders.
-    fn ordering(&mut self, from: usize, end: usize) {
-        for at in from..end {
+    fn ordering(&mut self, sentence: Range<usize>) {
+        let end = sentence.end;
+        for at in sentence {
             let mark = &self.surface.marks[at];
             if self.tags[at] != Tag::TALK || mark.shape.is_food() || mark.shape.is_mark() {
                 continue;

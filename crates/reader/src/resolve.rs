@@ -172,10 +172,7 @@ impl<'l> Resolver<'l> {
     /// The item that the words from `first` up to `end` mean; `heads` are words that spoke of its kind before.
     pub fn item(&self, surface: &Surface<'_>, first: usize, end: usize, heads: &[u32]) -> Meant {
         let content = self.content(surface, first, end);
-        let whole = self.whole(surface, first, end, |target| match target {
-            Target::Item(id) => Some(id),
-            Target::Option(_) => None,
-        });
+        let whole = self.whole(surface, first, end, item_of);
         match whole.as_slice() {
             [item] => return Meant::Item { item: *item, by: By::Name },
             [] => {}
@@ -406,17 +403,14 @@ impl<'l> Resolver<'l> {
         item: Option<u16>,
     ) -> Thing {
         let options = &self.lexicon.menu().options;
-        let names_option = |target| match target {
-            Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
-            _ => None,
-        };
-        let mut whole = self.whole(surface, first, end, names_option);
+        let named_whole = |(first, end)| self.whole(surface, first, end, |target| self.option_of(target));
+        let mut whole = named_whole((first, end));
         let (first, end) = match whole.is_empty() {
             true => trimmed(surface, first, end),
             false => (first, end),
         };
         if whole.is_empty() {
-            whole = self.whole(surface, first, end, names_option);
+            whole = named_whole((first, end));
         }
         let content = self.content(surface, first, end);
         let known = |c: &Content| c.word.is_some();
@@ -469,16 +463,8 @@ impl<'l> Resolver<'l> {
         if matches!(meant, Meant::Item { by: By::Name, .. }) || end < first + 2 {
             return None;
         }
-        let option = |target| match target {
-            Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
-            _ => None,
-        };
-        let item = |target| match target {
-            Target::Item(id) => Some(id),
-            Target::Option(_) => None,
-        };
-        let [_] = self.whole(surface, first, end, option)[..] else { return None };
-        let [item] = self.whole(surface, end - 1, end, item)[..] else { return None };
+        let [_] = self.whole(surface, first, end, |target| self.option_of(target))[..] else { return None };
+        let [item] = self.whole(surface, end - 1, end, item_of)[..] else { return None };
         Some((item, self.thing(surface, (first, end), ModifierOp::Add, None)))
     }
 
@@ -496,6 +482,14 @@ impl<'l> Resolver<'l> {
         };
         let options = (0..self.names.options.len() as u16).filter(|id| !self.lexicon.is_size(*id));
         options.filter_map(fits).collect()
+    }
+
+    /// The option that is meant, unless it is a size.
+    fn option_of(&self, target: Target) -> Option<u16> {
+        match target {
+            Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
+            _ => None,
+        }
     }
 
     fn names_option(&self, word: u32, option: u16) -> bool {
@@ -525,22 +519,18 @@ impl<'l> Resolver<'l> {
         surface: &Surface<'_>,
         (first, end): (usize, usize),
         op: ModifierOp,
-        item: Option<u16>,
     ) -> Option<Vec<(Thing, (usize, usize))>> {
         const LONGEST: usize = 4;
         let mut found = Vec::new();
         let mut at = first;
         while at < end {
             let mark = &surface.marks[at];
-            if found.len() * 2 < (at - first) + 2
-                && !mark.shape.is_food()
-                && mark.classes.has(Classes::JOIN.or(Classes::WITH))
-            {
+            if !mark.shape.is_food() && mark.classes.has(Classes::JOIN.or(Classes::WITH)) {
                 at += 1;
                 continue;
             }
             let part = (at + 1..=end.min(at + LONGEST)).rev().find_map(|until| {
-                let thing = self.thing(surface, (at, until), op, item);
+                let thing = self.thing(surface, (at, until), op, None);
                 (thing.option && !thing.open && until - at < end - first).then_some((thing, (at, until)))
             })?;
             at = part.1.1;
@@ -600,6 +590,13 @@ impl<'l> Resolver<'l> {
     /// Words of the phrase that are neither on the menu nor of the language.
     pub fn strange(&self, surface: &Surface<'_>, first: usize, end: usize) -> Vec<usize> {
         self.content(surface, first, end).iter().filter(|c| c.word.is_none()).map(|c| c.at).collect()
+    }
+}
+
+fn item_of(target: Target) -> Option<u16> {
+    match target {
+        Target::Item(id) => Some(id),
+        Target::Option(_) => None,
     }
 }
 

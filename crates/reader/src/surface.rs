@@ -1,5 +1,7 @@
 //! What every word of a message may be, before anybody asks what it does: on the menu, of the language, a number.
 
+use std::ops::Range;
+
 use menu::Lexicon;
 use menu::lexicon::{How, Known, Target};
 use text::key::Key;
@@ -190,6 +192,13 @@ impl<'t> Surface<'t> {
         }
         mark_ties(&mut marks, lexicon);
         Surface { text, tokens, meant, marks, language }
+    }
+
+    /// From where to where each sentence goes, without the mark at its end.
+    pub fn sentences(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        let ends = (0..=self.marks.len()).filter(|at| self.marks.get(*at).is_none_or(|m| m.shape.is_end()));
+        ends.map(move |end| std::mem::replace(&mut from, end + 1)..end)
     }
 
     /// The customer's words from `first` up to `end`.

@@ -126,18 +126,11 @@ fn is_said_twice(surface: &Surface<'_>, tags: &[Tag], at: usize) -> bool {
 /// Whether each word stands in a sentence that orders something.
 fn ordering(surface: &Surface<'_>, tags: &[Tag]) -> Vec<bool> {
     let mut out = vec![false; tags.len()];
-    let mut from = 0;
-    for at in 0..=tags.len() {
-        if at == tags.len() || surface.marks[at].shape.is_end() {
-            let orders = tags[from..at].iter().any(|tag| {
-                !matches!(
-                    *tag,
-                    Tag::TALK | Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON | Tag::TOLD | Tag::UNDO
-                )
-            });
-            out[from..at].fill(orders);
-            from = at + 1;
-        }
+    for sentence in surface.sentences() {
+        let orders = tags[sentence.clone()].iter().any(|tag| {
+            !matches!(*tag, Tag::TALK | Tag::INSIDE | Tag::NUMBER_ON | Tag::SIZE_ON | Tag::TOLD | Tag::UNDO)
+        });
+        out[sentence].fill(orders);
     }
     out
 }
@@ -150,24 +143,16 @@ fn idle(surface: &Surface<'_>, tags: &[Tag]) -> [f32; 4] {
         tags[at] == Tag::TALK && !mark.shape.is_mark() && !mark.classes.has(TALK)
     };
     let mut out = [0.0; 4];
-    let mut from = 0;
-    for end in 0..=tags.len() {
-        if end < tags.len() && !surface.marks[end].shape.is_end() {
+    for sentence in surface.sentences() {
+        let roles = || sentence.clone().filter(|at| tags[*at] != Tag::TALK);
+        let Some((first, last)) = roles().next().zip(roles().next_back()) else {
+            let things = Classes::PRONOUN.or(Classes::ALL_OF).or(Classes::SAME).or(Classes::OTHERS);
+            out[3] += surface.marks[sentence].iter().filter(|mark| mark.classes.has(things)).count() as f32;
             continue;
+        };
+        for (sum, part) in out.iter_mut().zip([sentence.start..first, first..last, last..sentence.end]) {
+            *sum += part.filter(|at| said(*at)).count() as f32;
         }
-        let roles = || (from..end).filter(|at| tags[*at] != Tag::TALK);
-        match (roles().next(), roles().next_back()) {
-            (Some(first), Some(last)) => {
-                out[0] += (from..first).filter(|at| said(*at)).count() as f32;
-                out[1] += (first..last).filter(|at| said(*at)).count() as f32;
-                out[2] += (last..end).filter(|at| said(*at)).count() as f32;
-            }
-            _ => {
-                let things = Classes::PRONOUN.or(Classes::ALL_OF).or(Classes::SAME).or(Classes::OTHERS);
-                out[3] += (from..end).filter(|at| surface.marks[*at].classes.has(things)).count() as f32;
-            }
-        }
-        from = end + 1;
     }
     out
 }
@@ -205,7 +190,7 @@ pub fn signs(
         })
         .map(|chunk| resolver.strange(surface, chunk.first, chunk.end).len())
         .sum::<usize>() as f32;
-    let idle = idle(surface, tags);
+    let idle = idle(surface, tags).map(soft);
     let own: [f32; OWN] = [
         1.0,
         sureness.share,
@@ -248,13 +233,12 @@ pub fn signs(
         -5.0 * observed.each,
         soft(count(&|at| marks[at].shape == Shape::Unknown)),
         count(&|at| {
-            marks[at].shape == Shape::Unknown
-                || (marks[at].word != 0 && marks[at].classes == text::Classes::PLAIN)
+            marks[at].shape == Shape::Unknown || (marks[at].word != 0 && marks[at].classes == Classes::PLAIN)
         }) / tags.len().max(1) as f32,
-        soft(idle[0]),
-        soft(idle[1]),
-        soft(idle[2]),
-        soft(idle[3]),
+        idle[0],
+        idle[1],
+        idle[2],
+        idle[3],
     ];
     let mut signs = [0.0; SIGNS];
     for (sign, value) in signs.iter_mut().zip(own.into_iter().chain(observed.points.map(soft))) {

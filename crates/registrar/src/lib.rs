@@ -25,11 +25,7 @@ use stage::{
 pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
-    let probe = store.clone();
-    app.server("database", Code::DatabaseOutage, move || {
-        let store = probe.clone();
-        async move { store.ping().await }
-    });
+    app.server("database", Code::DatabaseOutage, store.probe());
 
     let file = Miscellaneous::open(&app.config().file)
         .map_err(|error| StartError::settings(format!("registrar.file cannot be used: {error}")))?;

@@ -31,6 +31,7 @@ pub mod roles;
 pub mod simulation;
 pub mod watched;
 
+use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,6 +52,9 @@ const IDLE_BEFORE_CLOSE: Duration = Duration::from_secs(60);
 pub struct Store {
     pool: PgPool,
 }
+
+/// An answer of the database that is waited for.
+pub type Ping = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl Store {
     /// The database at `url`, with at most so many connections.
@@ -86,6 +90,15 @@ impl Store {
     pub async fn ping(&self) -> Result<(), Error> {
         sqlx::query!("SELECT 1 AS one").fetch_one(&self.pool).await?;
         Ok(())
+    }
+
+    /// [`Store::ping`] as a probe that can be asked again and again.
+    pub fn probe(&self) -> impl Fn() -> Ping + Send + Sync + 'static {
+        let store = self.clone();
+        move || {
+            let store = store.clone();
+            Box::pin(async move { store.ping().await })
+        }
     }
 
     /// Brings the tables up to this version; does nothing where they are.

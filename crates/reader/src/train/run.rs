@@ -101,6 +101,21 @@ impl Seen<'_> {
         kind_of(&self.surface, &self.kinds).0
     }
 
+    /// Takes the reading that makes the most sense.
+    fn choose(&mut self, sense: &[f32]) {
+        self.observed = choose(&self.candidates, sense);
+        let chosen = self.candidates.iter().position(|c| c.tags == self.observed.tags);
+        self.right = chosen.is_some_and(|at| self.rights[at]);
+    }
+
+    /// Takes the kinds' scores of the chosen reading, and its signs.
+    fn take_signs(&mut self, restaurants: &[&Restaurant], weights: &Weights) {
+        self.kinds = kinds(&self.surface, &self.observed, weights, &self.second);
+        let restaurant = restaurants[self.restaurant];
+        let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
+        self.signs = signs_of(&self.surface, &resolver, &self.observed, self.kind_odds(), &self.second);
+    }
+
     fn kind_odds(&self) -> f32 {
         kind_of(&self.surface, &self.kinds).1
     }
@@ -254,9 +269,7 @@ impl Left<'_, '_> {
         for left_out in 0..GROUPS {
             let sense = learn_sense(self.seen, Some(left_out));
             for seen in self.seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
-                seen.observed = choose(&seen.candidates, &sense);
-                let chosen = seen.candidates.iter().position(|c| c.tags == seen.observed.tags);
-                seen.right = chosen.is_some_and(|at| seen.rights[at]);
+                seen.choose(&sense);
             }
         }
         for (seen, features) in self.seen.iter().zip(&mut self.features) {
@@ -266,11 +279,7 @@ impl Left<'_, '_> {
         for left_out in 0..GROUPS {
             let weights = self.learn_kinds(Some(left_out));
             for seen in self.seen.iter_mut().filter(|seen| group(seen.restaurant) == left_out) {
-                seen.kinds = kinds(&seen.surface, &seen.observed, &weights, &seen.second);
-                let restaurant = restaurants[seen.restaurant];
-                let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
-                let odds = kind_of(&seen.surface, &seen.kinds).1;
-                seen.signs = signs_of(&seen.surface, &resolver, &seen.observed, odds, &seen.second);
+                seen.take_signs(restaurants, &weights);
             }
         }
         for left_out in 0..GROUPS {
@@ -319,37 +328,6 @@ pub fn train(restaurants: &[Restaurant], failures: Option<&str>) -> Weights {
     let mut left = Left { seen: &mut seen, features };
     left.judge(&both);
 
-    if let Ok(path) = std::env::var("DUMP") {
-        let mut out = String::new();
-        for (at, seen) in left.seen.iter().enumerate().filter(|(_, s)| s.rights.contains(&true)) {
-            for (c, right) in seen.candidates.iter().zip(&seen.rights) {
-                let points: Vec<String> = c.points.iter().map(|s| format!("{s}")).collect();
-                out.push_str(&format!(
-                    "{at},{},{},{:.4},{}\n",
-                    seen.restaurant,
-                    u8::from(*right),
-                    c.score,
-                    points.join(",")
-                ));
-            }
-        }
-        let _ = std::fs::write(format!("{path}.rank"), out);
-        let mut out = String::new();
-        for seen in left.seen.iter() {
-            let signs: Vec<String> = seen.signs.iter().map(|s| format!("{s:.4}")).collect();
-            out.push_str(&format!(
-                "{},{},{},{},{},{:.4},{}\n",
-                seen.restaurant,
-                seen.message.id,
-                u8::from(seen.is_order()),
-                u8::from(seen.is_judged()),
-                u8::from(seen.right),
-                seen.trust,
-                signs.join(",")
-            ));
-        }
-        let _ = std::fs::write(path, out);
-    }
     let mut weights = learn_roles(&both, &every, false);
     weights.kinds = left.learn_kinds(None).kinds;
     weights.sense = learn_sense(&seen, None);
@@ -364,13 +342,8 @@ pub fn measure(restaurants: &[Restaurant], weights: &Weights, failures: Option<&
     let all: Vec<&Restaurant> = restaurants.iter().collect();
     let mut seen = in_parallel(&worded(restaurants, 0), |one| {
         let mut seen = see(&all, one, weights);
-        let chosen = seen.candidates.iter().position(|c| c.tags == seen.observed.tags);
-        seen.right = chosen.is_some_and(|at| seen.rights[at]);
-        seen.kinds = kinds(&seen.surface, &seen.observed, weights, &seen.second);
-        let restaurant = all[seen.restaurant];
-        let resolver = Resolver::new(&restaurant.lexicon, &restaurant.names);
-        let odds = kind_of(&seen.surface, &seen.kinds).1;
-        seen.signs = signs_of(&seen.surface, &resolver, &seen.observed, odds, &seen.second);
+        seen.choose(&weights.sense);
+        seen.take_signs(&all, weights);
         seen.trust = trust::weigh(&seen.signs, &weights.trust);
         seen
     });
@@ -378,7 +351,7 @@ pub fn measure(restaurants: &[Restaurant], weights: &Weights, failures: Option<&
     report(restaurants, &seen, weights.gate, failures);
 }
 
-fn report(restaurants: &[Restaurant], seen: &[Seen<'_>], gate_of: Gate, failures: Option<&str>) {
+fn report(restaurants: &[Restaurant], seen: &[Seen<'_>], asked: Gate, failures: Option<&str>) {
     let mut all = Fates::default();
     let width = restaurants.iter().map(|restaurant| restaurant.name.len()).max().unwrap_or(0);
     for (at, restaurant) in restaurants.iter().enumerate() {
@@ -389,10 +362,10 @@ fn report(restaurants: &[Restaurant], seen: &[Seen<'_>], gate_of: Gate, failures
                 seen.message.kind() == Kind::Order,
                 seen.message.off_menu,
                 right_kind,
-                seen.fate(gate_of),
+                seen.fate(asked),
             );
             if failures.is_some_and(|name| name == "all" || name == restaurant.name) {
-                show::failure(restaurant, seen, gate_of);
+                show::failure(restaurant, seen, asked);
             }
         }
         println!("{:width$} {fates}", restaurant.name);
