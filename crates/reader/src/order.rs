@@ -219,9 +219,11 @@ impl<'a> Builder<'a> {
             Tag::COUNT => {
                 self.leave_early(usize::MAX);
                 let number = self.number(first, end);
-                if let (Some(count), Some(size)) = (self.count, self.size.take_if(|_| number.is_some())) {
-                    self.waiting.push((count, Some(size)));
-                    self.count = None;
+                if number.is_some()
+                    && self.size.is_some()
+                    && let Some(count) = self.count.take()
+                {
+                    self.waiting.push((count, self.size.take()));
                 }
                 // "one (1)" says the same twice.
                 if self.count.is_some() && self.count != number {
@@ -542,4 +544,41 @@ pub fn number_of(surface: &Surface<'_>, first: usize, end: usize) -> Option<u32>
         });
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use menu::{Lexicon, Menu, MenuItem, MenuOption};
+
+    use super::*;
+    use crate::resolve::Names;
+
+    /// The lines of a reading: `2 Large Cola`.
+    fn lines(text: &str, tags: &[Tag]) -> Vec<String> {
+        let sizes = ["Small", "Large"].map(|name| MenuOption {
+            kind: "size".to_owned(),
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            price_cents: 0,
+        });
+        let menu = Menu::new(vec![MenuItem::new("Cola", "", 250)], sizes.to_vec());
+        let lexicon = Lexicon::with_common_names(menu);
+        let (names, surface) = (Names::of(&lexicon), Surface::of(text, &lexicon));
+        let order = assemble(&surface, &Resolver::new(&lexicon, &names), tags);
+        assert_eq!(order.misfits, Vec::<String>::new(), "{text}");
+        let line =
+            |line: &Line| format!("{} {} {}", line.count, line.size.as_deref().unwrap_or("-"), line.phrase);
+        order.lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_size_stays_wherever_the_number_stands() {
+        let (count, size, item) = (Tag::COUNT, Tag::SIZE, Tag::ITEM);
+        assert_eq!(lines("two large colas", &[count, size, item]), ["2 Large colas"]);
+        assert_eq!(lines("large two colas", &[size, count, item]), ["2 Large colas"]);
+        assert_eq!(
+            lines("two small one large colas", &[count, size, count, size, item]),
+            ["2 Small colas", "1 Large colas"]
+        );
+    }
 }
