@@ -179,10 +179,19 @@ async fn look_at_bus(bus: &Bus, report: &mut Report) {
     }
     report.stations = Service::STATIONS.into_iter().map(|service| (service.as_str(), 0)).collect();
     match roll_call(bus).await {
-        Ok(names) => {
-            for name in names {
+        Ok(pings) => {
+            for ping in pings {
                 // Tools group replicas by this name, among other systems' on the same bus.
-                let Some(name) = name.strip_prefix("greenbite-") else { continue };
+                let Some(name) = ping.name.strip_prefix("greenbite-") else { continue };
+                let paused =
+                    ping.metadata.iter().filter_map(|(key, why)| Some((key.strip_prefix("paused.")?, why)));
+                for (what, why) in paused {
+                    let finding = format!("{name} pauses {what}: {why}.");
+                    // Replicas that stand before the same outage are one finding.
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
+                }
                 if let Some(count) = Service::STATIONS
                     .into_iter()
                     .find(|service| service.as_str() == name)
@@ -202,23 +211,25 @@ async fn look_at_bus(bus: &Bus, report: &mut Report) {
 #[derive(serde::Deserialize)]
 struct Ping {
     name: String,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
 }
 
-/// The name of each instance that answers.
-async fn roll_call(bus: &Bus) -> anyhow::Result<Vec<String>> {
+/// Each instance that answers, with what pauses it.
+async fn roll_call(bus: &Bus) -> anyhow::Result<Vec<Ping>> {
     let client = bus.client();
     let inbox = client.new_inbox();
     let mut answers = client.subscribe(inbox.clone()).await?;
     client.publish_with_reply("$SRV.PING", inbox, "".into()).await?;
-    let mut names = Vec::new();
+    let mut pings = Vec::new();
     let deadline = tokio::time::sleep(ANSWER);
     tokio::pin!(deadline);
     loop {
         tokio::select! {
-            () = &mut deadline => return Ok(names),
+            () = &mut deadline => return Ok(pings),
             answer = answers.next() => match answer {
-                Some(answer) => names.extend(serde_json::from_slice::<Ping>(&answer.payload).map(|ping| ping.name)),
-                None => return Ok(names),
+                Some(answer) => pings.extend(serde_json::from_slice::<Ping>(&answer.payload)),
+                None => return Ok(pings),
             },
         }
     }

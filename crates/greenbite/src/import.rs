@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use chrono_tz::Tz;
 use ingest::rejects;
 use ingest::rows::{Columns, Rejected, Rest, Row, Splitter};
+use ingest::times::Times;
 use store::Store;
 use store::messages::NewMessage;
 
@@ -24,7 +25,7 @@ const SHOWN: u64 = 10;
 /// `greenbite import`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Takes in a CSV file with the columns timestamp,message; importing it again takes in what is new in it
+    /// Takes in a CSV file with the columns timestamp,message, as spreadsheets save it; importing it again takes in what is new in it
     Messages(Messages),
 }
 
@@ -39,12 +40,18 @@ pub struct Messages {
     /// Zone of times without an offset [default: the setting restaurant.timezone]
     #[arg(long)]
     timezone: Option<Tz>,
+    /// 11/3/2026 is the third of November; otherwise such a row is rejected, since it may be another day
+    #[arg(long)]
+    month_first: bool,
 }
 
 /// Takes a file in.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let Command::Messages(args) = command;
-    let zone = args.timezone.unwrap_or(site.settings.restaurant.timezone);
+    let times = Times {
+        zone: args.timezone.unwrap_or(site.settings.restaurant.timezone),
+        month_first: args.month_first,
+    };
     let from_stdin = args.file.as_os_str() == "-";
     let rejects = match args.rejects {
         Some(path) => path,
@@ -63,11 +70,16 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     let progress = Progress::new(size, "bytes");
     let mut import =
         Import { store, rejects, file: args.file, seen: HashMap::new(), totals: Totals::default() };
-    import.all(source, zone, &progress).await?;
+    import.all(source, times, &progress).await?;
     progress.finish();
 
-    let Totals { new, known, rejected } = import.totals;
+    let Totals { new, known, rejected, guessed } = import.totals;
     say(&format!("{new} messages taken in, {known} were known, {rejected} rejected"));
+    if guessed > 0 {
+        complain(&format!(
+            "{guessed} rows are not UTF-8 and were read as Windows-1252: look whether the accents are right"
+        ));
+    }
     if rejected > 0 {
         say(&format!("rejected rows, each with its place and reason: {}", import.rejects.display()));
         return Ok(End::SomeRejected);
@@ -80,6 +92,8 @@ struct Totals {
     new: u64,
     known: u64,
     rejected: u64,
+    /// Rows that were read as Windows-1252.
+    guessed: u64,
 }
 
 struct Import {
@@ -92,32 +106,46 @@ struct Import {
 }
 
 impl Import {
-    async fn all(&mut self, mut source: Box<dyn Read>, zone: Tz, progress: &Progress) -> anyhow::Result<()> {
+    async fn all(
+        &mut self,
+        mut source: Box<dyn Read>,
+        times: Times,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
         let mut splitter = Splitter::new();
         let mut piece = vec![0; 64 * 1024];
         let mut columns: Option<Columns> = None;
         let mut rows = Vec::new();
         let mut rejected = Vec::new();
         let mut rest = Rest::Growing;
+        // How much the last read brought; while the header is looked for, the file's beginning.
+        let mut first = 0;
         while rest == Rest::Growing {
             match source
                 .read(&mut piece)
                 .with_context(|| format!("{} cannot be read", self.file.display()))?
             {
                 0 => rest = Rest::Ended,
-                count => splitter.feed(&piece[..count]),
+                count => {
+                    first = count;
+                    splitter.feed(&piece[..count]);
+                }
             }
             while let Some(row) = splitter.next(rest) {
                 let Some(columns) = &columns else {
-                    let header =
-                        row.map_err(|rejected| rejected.refusal).and_then(|(_, row)| Columns::read(&row));
-                    match header {
-                        Ok(read) => columns = Some(read),
+                    let header = row.map_err(|rejected| rejected.refusal);
+                    let beginning = &piece[..first];
+                    match header.and_then(|(_, row)| Columns::read(&row, splitter.separator(), beginning)) {
+                        Ok(read) => {
+                            let file = self.file.display();
+                            read.notes().iter().for_each(|note| complain(&format!("{file}: {note}")));
+                            columns = Some(read);
+                        }
                         Err(refusal) => bail!("{}: {}", self.file.display(), refusal.reason),
                     }
                     continue;
                 };
-                match row.and_then(|(place, bytes)| columns.parse(place, &bytes, zone)) {
+                match row.and_then(|(place, bytes)| columns.parse(place, &bytes, times)) {
                     Ok(row) => rows.push(row),
                     Err(row) => rejected.push(row),
                 }
@@ -148,6 +176,7 @@ impl Import {
         rejects::append(&self.rejects, &self.file, rejected)
             .with_context(|| format!("{} cannot be written", self.rejects.display()))?;
         rejected.clear();
+        self.totals.guessed += rows.iter().filter(|row| row.guessed).count() as u64;
         let messages: Vec<NewMessage> = rows.drain(..).map(|row| self.message(row)).collect();
         for inserted in self.store.insert_messages(&messages).await? {
             *(if inserted.repeated { &mut self.totals.known } else { &mut self.totals.new }) += 1;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use menu::csv::{CsvErrors, Noted};
 use menu::{Error, Menu, MenuHandle};
 
 use crate::cli::{End, complain, say, say_json, table};
@@ -26,7 +27,8 @@ pub enum Command {
 /// `greenbite menu import`
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// Columns name,category,description,price,aliases
+    /// Columns name,category,description,price,aliases; separated by commas, semicolons or tabs, and under the names
+    /// that tills give them
     #[arg(default_value = "data/menu.csv")]
     menu: PathBuf,
     /// Sizes, toppings and sauces: columns kind,name,aliases,price
@@ -48,7 +50,10 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                 return Ok(End::Done);
             }
             let menu = match read(&files)? {
-                Ok(menu) => menu,
+                Ok(read) => {
+                    read.notes.iter().for_each(|note| complain(note));
+                    read.value
+                }
                 Err(mistakes) => {
                     complain(&format!("nothing was imported. {mistakes}"));
                     return Ok(End::SomeRejected);
@@ -80,7 +85,7 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     Ok(End::Done)
 }
 
-fn read(files: &Import) -> anyhow::Result<Result<Menu, menu::csv::CsvErrors>> {
+fn read(files: &Import) -> anyhow::Result<Result<Noted<Menu>, CsvErrors>> {
     let open = |path: &Path| File::open(path).with_context(|| format!("{} cannot be read", path.display()));
     let name = |path: &Path| path.display().to_string();
     let menu = (name(&files.menu), open(&files.menu)?);
@@ -88,7 +93,10 @@ fn read(files: &Import) -> anyhow::Result<Result<Menu, menu::csv::CsvErrors>> {
         Some(path) => Some((name(path), open(path)?)),
         None => None,
     };
-    Ok(menu::csv::read_menu((&menu.0, menu.1), options.as_ref().map(|(name, file)| (name.as_str(), file))))
+    Ok(menu::csv::read_menu_noted(
+        (&menu.0, menu.1),
+        options.as_ref().map(|(name, file)| (name.as_str(), file)),
+    ))
 }
 
 fn print(menu: &Menu) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use chrono_tz::Tz;
 use ingest::rows::{Columns, Rest, Row, Splitter, hex};
+use ingest::times::Times;
 use sha2::{Digest, Sha256};
 use store::Store;
 use store::messages::NewMessage;
@@ -200,11 +201,11 @@ impl DataSet {
             Some(Ok((_, header))) => header,
             _ => Vec::new(),
         };
-        let columns = Columns::read(&header)
+        let columns = Columns::read(&header, splitter.separator(), &bytes)
             .map_err(|refusal| anyhow::anyhow!("{}: {}", path.display(), refusal.reason))?;
         let (mut rows, mut left_out) = (Vec::new(), Vec::new());
         while let Some(row) = splitter.next(Rest::Ended) {
-            match row.and_then(|(place, bytes)| columns.parse(place, &bytes, Tz::UTC)) {
+            match row.and_then(|(place, bytes)| columns.parse(place, &bytes, Times::of(Tz::UTC))) {
                 Ok(row) => rows.push(row),
                 Err(row) => left_out.push(format!(
                     "{} line {} is left out: {} ({})",

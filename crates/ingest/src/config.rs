@@ -23,6 +23,8 @@ pub struct Config {
     pub watch: Option<PathBuf>,
     /// Where rows of it go that cannot be taken; beside it if not set.
     pub watch_rejects: Option<PathBuf>,
+    /// Whether `11/3/2026` in it is the third of November; otherwise such a row is kept aside.
+    pub watch_month_first: bool,
     /// How often it is looked at, in milliseconds.
     pub watch_poll_ms: u64,
     /// Rows that are relayed in one transaction.
@@ -58,6 +60,7 @@ impl Default for Config {
             rate_burst: 1_000,
             watch: None,
             watch_rejects: None,
+            watch_month_first: false,
             watch_poll_ms: 500,
             batch: 128,
             poll_ms: 1_000,
@@ -93,6 +96,10 @@ impl Validate for Config {
         ("rate_burst", "messages that it takes in at once after a pause"),
         ("watch", "a CSV file to which lines are appended"),
         ("watch_rejects", "where rows of it go that cannot be taken; <watch>.rejects.jsonl if not set"),
+        (
+            "watch_month_first",
+            "whether 11/3/2026 in it is the third of November; otherwise such a row is kept aside",
+        ),
         ("watch_poll_ms", "how often it is looked at"),
         ("batch", "rows that are relayed in one transaction"),
         ("poll_ms", "how often the table is looked at without being woken"),

@@ -6,7 +6,7 @@
 //! | [`room`] | whether the line has room for more: the decision |
 //! | [`relay`] | rows of `messages` onto the bus |
 //! | [`door`] | `POST /messages`, with [`key`] and [`limiter`] |
-//! | [`watch`] | a CSV file to which lines are appended, with [`rows`] and [`tail`] |
+//! | [`watch`] | a CSV file to which lines are appended, with [`rows`], [`times`] and [`tail`] |
 //! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
 
 pub mod admit;
@@ -22,6 +22,7 @@ pub mod relay;
 pub mod room;
 pub mod rows;
 pub mod tail;
+pub mod times;
 pub mod watch;
 
 use std::path::Path;
@@ -66,7 +67,10 @@ fn watch(
     rejects: Option<&Path>,
     poll: Duration,
 ) -> Result<watch::Watch, StartError> {
-    let zone = app.settings().restaurant.timezone;
-    watch::Watch::new(store.clone(), app.handle(), path, rejects, zone, poll)
+    let times = times::Times {
+        zone: app.settings().restaurant.timezone,
+        month_first: app.config().watch_month_first,
+    };
+    watch::Watch::new(store.clone(), app.handle(), path, rejects, times, poll)
         .map_err(|error| StartError::settings(format!("ingest.watch = {}: {error}", path.display())))
 }

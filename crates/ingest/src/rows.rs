@@ -3,13 +3,16 @@
 //! A file that is still written to is cut at line ends as they appear; a quoted field may hold line
 //! ends, but a quote that never closes costs only its own line.
 
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
-use chrono_tz::Tz;
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
 use contracts::Code;
 use contracts::topology::MAX_TEXT_BYTES;
 use sha2::{Digest, Sha256};
+use sheet::{Header, Separator, columns, letters};
 
-use crate::admit::{Refusal, admit_bytes};
+use crate::admit::{Refusal, admit, admit_bytes};
+use crate::times::Times;
 
 /// Largest row: a message in which every byte is a doubled quote, and the other columns.
 pub const MAX_ROW_BYTES: usize = 2 * MAX_TEXT_BYTES + 8 * 1024;
@@ -49,6 +52,8 @@ pub struct Row {
     pub customer: Option<String>,
     /// The sender's own id of the message, where the row has one.
     pub external_id: Option<String>,
+    /// Whether it is not UTF-8 and was read as Windows-1252.
+    pub guessed: bool,
 }
 
 impl Row {
@@ -85,6 +90,8 @@ pub struct Splitter {
     buffer: Vec<u8>,
     start: usize,
     place: Place,
+    /// What stands between the columns; the first line shows it.
+    separator: Option<Separator>,
     /// A row that is too long and whose end was not seen yet: its place and its beginning.
     skipping: Option<(Place, Vec<u8>)>,
 }
@@ -104,14 +111,20 @@ enum Cut {
 }
 
 impl Splitter {
-    /// A splitter that begins at this place of the file.
-    pub fn at(place: Place) -> Self {
-        Splitter { buffer: Vec::new(), start: 0, place, skipping: None }
+    /// A splitter that begins at this place of a file whose columns are separated like this.
+    pub fn at(place: Place, separator: Separator) -> Self {
+        Splitter { place, separator: Some(separator), ..Splitter::new() }
     }
 
     /// A splitter for a file's beginning.
     pub fn new() -> Self {
-        Splitter::at(Place { line: 1, offset: 0 })
+        let place = Place { line: 1, offset: 0 };
+        Splitter { buffer: Vec::new(), start: 0, place, separator: None, skipping: None }
+    }
+
+    /// What stands between the columns; known from the first row on.
+    pub fn separator(&self) -> Separator {
+        self.separator.unwrap_or_default()
     }
 
     /// Takes more bytes of the file.
@@ -128,7 +141,7 @@ impl Splitter {
 
     /// Whether a quote is open over a line end: the row may be unfinished, or broken.
     pub fn quote_is_open(&self) -> bool {
-        matches!(cut(&self.buffer[self.start..], false), Cut::Open(_))
+        matches!(cut(&self.buffer[self.start..], false, self.separator()), Cut::Open(_))
     }
 
     /// The next row; `None` when what is in hand holds no whole one.
@@ -150,9 +163,10 @@ impl Splitter {
                 );
                 return Some(Err(Rejected { place, refusal: Refusal::new(Code::TooLarge, reason), excerpt }));
             }
+            self.look_for_separator(rest);
             let bytes = &self.buffer[self.start..];
             let unfinished = bytes.len() > MAX_ROW_BYTES || rest != Rest::Growing;
-            match cut(bytes, rest == Rest::Ended) {
+            match cut(bytes, rest == Rest::Ended, self.separator()) {
                 Cut::Row(length, end) if length <= MAX_ROW_BYTES => {
                     let row = bytes[..length].to_vec();
                     let place = self.place;
@@ -172,6 +186,27 @@ impl Splitter {
                 Cut::Wait if bytes.len() > MAX_ROW_BYTES => self.skip(),
                 Cut::Wait | Cut::Open(_) => return None,
             }
+        }
+    }
+
+    /// Learns the separator once the first line is whole, and passes a line that declares one.
+    fn look_for_separator(&mut self, rest: Rest) {
+        if self.separator.is_some() {
+            return;
+        }
+        let bytes = &self.buffer[self.start..];
+        let end = match memchr(b'\n', bytes) {
+            Some(end) => end + 1,
+            None if rest == Rest::Ended => bytes.len(),
+            None => return,
+        };
+        let line = &bytes[..end];
+        match Separator::declared(line) {
+            Some(declared) => {
+                self.separator = Some(declared);
+                self.advance(end);
+            }
+            None => self.separator = Some(Separator::of(line)),
         }
     }
 
@@ -212,7 +247,7 @@ fn memchr(byte: u8, bytes: &[u8]) -> Option<usize> {
 }
 
 /// Finds the end of the first row; the end of an ended file ends a row as a line end does.
-fn cut(bytes: &[u8], ended: bool) -> Cut {
+fn cut(bytes: &[u8], ended: bool, separator: Separator) -> Cut {
     enum At {
         FieldStart,
         Plain,
@@ -220,6 +255,7 @@ fn cut(bytes: &[u8], ended: bool) -> Cut {
         QuoteInQuoted,
     }
     let mut at = At::FieldStart;
+    let separator = separator.byte();
     let mut first_line = None;
     for (i, &byte) in bytes.iter().enumerate() {
         at = match (at, byte) {
@@ -234,7 +270,7 @@ fn cut(bytes: &[u8], ended: bool) -> Cut {
                 let carriage = usize::from(i > 0 && bytes[i - 1] == b'\r');
                 return Cut::Row(i - carriage, 1 + carriage);
             }
-            (_, b',') => At::FieldStart,
+            (_, byte) if byte == separator => At::FieldStart,
             (At::QuoteInQuoted, b'\r') => At::QuoteInQuoted,
             (At::QuoteInQuoted, _) => {
                 return match first_line.or_else(|| memchr(b'\n', &bytes[i..]).map(|end| i + end + 1)) {
@@ -258,55 +294,88 @@ fn cut(bytes: &[u8], ended: bool) -> Cut {
 /// Which column is what, by the file's first row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
+    separator: Separator,
     text: usize,
     timestamp: Option<usize>,
     customer: Option<usize>,
     external_id: Option<usize>,
     count: usize,
+    /// The file is UTF-8 for sure, so that a row that is not is broken.
+    utf8: bool,
+    notes: Vec<String>,
 }
 
 impl Columns {
-    /// Reads the header row: `timestamp,message`, and, where there are such, `customer` and `external_id`.
-    pub fn read(header: &[u8]) -> Result<Columns, Refusal> {
+    /// Reads the header row: `timestamp,message`, and, where there are such, `customer` and `external_id`, or what
+    /// others call them. `beginning` is what is in hand of the file: it may show that the file is UTF-8.
+    pub fn read(header: &[u8], separator: Separator, beginning: &[u8]) -> Result<Columns, Refusal> {
+        if header.contains(&0) {
+            let reason = "The file is not UTF-8, but perhaps UTF-16: save it as \"CSV UTF-8\".";
+            return Err(Refusal::new(Code::BadRow, reason));
+        }
+        let utf8 = letters::shows_utf8(beginning);
         let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
-        let names: Vec<String> = fields(header)?
+        let names: Vec<String> = fields(header, separator)?
             .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
+            .map(|name| {
+                letters::windows_1252(name).unwrap_or_else(|| String::from_utf8_lossy(name).into_owned())
+            })
             .collect();
-        let find = |wanted: &[&str]| names.iter().position(|name| wanted.contains(&name.as_str()));
-        let text = find(&["message", "text"]).ok_or_else(|| {
-            Refusal::new(
-                Code::BadRow,
-                "The first row must name the columns: `timestamp,message`, and if you like `customer` and `external_id`.",
-            )
+        let mut header = Header::new(names.iter().map(String::as_str));
+        let text = header.take(columns::MESSAGE).ok_or_else(|| {
+            let guess = header.guess(columns::MESSAGE);
+            let guess = guess.map(|guess| format!(" If \"{guess}\" is the message, call it so.")).unwrap_or_default();
+            let reason = "The first row must name the columns: `timestamp,message`, and if you like `customer` and `external_id`.";
+            Refusal::new(Code::BadRow, format!("{reason}{guess}"))
         })?;
-        Ok(Columns {
-            text,
-            timestamp: find(&["timestamp", "received_at", "time"]),
-            customer: find(&["customer"]),
-            external_id: find(&["external_id"]),
-            count: names.len(),
-        })
+        let timestamp = header.take(columns::TIMESTAMP);
+        let customer = header.take(columns::CUSTOMER);
+        let external_id = header.take(columns::EXTERNAL_ID);
+        let mut notes = Vec::new();
+        if separator != Separator::Comma {
+            notes.push(format!("the columns are separated by {separator}"));
+        }
+        let renamed = header.renamed();
+        if !renamed.is_empty() {
+            notes.push(format!("read {}", renamed.join(", ")));
+        }
+        Ok(Columns { separator, text, timestamp, customer, external_id, count: names.len(), utf8, notes })
     }
 
-    /// Reads one row of messages. Times without an offset are of `zone`.
-    pub fn parse(&self, place: Place, bytes: &[u8], zone: Tz) -> Result<Row, Rejected> {
-        self.parse_fields(place, bytes, zone).map_err(|refusal| Rejected {
-            place,
-            refusal,
-            excerpt: excerpt(bytes),
-        })
+    /// How the file has to be read where that is not as in our own files, a phrase each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
-    fn parse_fields(&self, place: Place, bytes: &[u8], zone: Tz) -> Result<Row, Refusal> {
-        let fields = fields(bytes)?;
+    /// Reads one row of messages.
+    pub fn parse(&self, place: Place, bytes: &[u8], times: Times) -> Result<Row, Rejected> {
+        let (row, guessed) = self.letters(bytes);
+        match self.parse_fields(place, &row, times) {
+            Ok(row) => Ok(Row { guessed, ..row }),
+            Err(refusal) => Err(Rejected { place, refusal, excerpt: excerpt(bytes) }),
+        }
+    }
+
+    /// The row in UTF-8 and whether that took a guess. What is broken stays as it is, to be refused.
+    fn letters<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, bool) {
+        let guess = !self.utf8 && std::str::from_utf8(bytes).is_err();
+        match guess.then(|| letters::windows_1252(bytes)).flatten() {
+            Some(text) => (Cow::Owned(text.into_bytes()), true),
+            None => (Cow::Borrowed(bytes), false),
+        }
+    }
+
+    fn parse_fields(&self, place: Place, bytes: &[u8], times: Times) -> Result<Row, Refusal> {
+        let fields = fields(bytes, self.separator)?;
         if fields.len() != self.count {
             return Err(Refusal::new(
                 Code::BadRow,
                 format!(
-                    "The row has {} columns, the header has {}; a text that holds a comma stands in quotes.",
+                    "The row has {} columns, the header has {}; the columns are separated by {}, and a text that holds one stands \
+                     in quotes.",
                     fields.len(),
-                    self.count
+                    self.count,
+                    self.separator
                 ),
             ));
         }
@@ -323,20 +392,23 @@ impl Columns {
             }
             Ok((!value.is_empty()).then(|| value.to_owned()))
         };
-        let text = admit_bytes(&fields[self.text])?.to_owned();
-        let timestamp =
-            optional(self.timestamp, "timestamp")?.map(|value| timestamp(&value, zone)).transpose()?;
-        let customer = optional(self.customer, "customer")?;
+        let text = letters::entities(admit_bytes(&fields[self.text])?).into_owned();
+        // What an entity stands for may be what the line cannot carry.
+        admit(&text)?;
+        let timestamp = optional(self.timestamp, "timestamp")?.map(|value| times.read(&value)).transpose()?;
+        let customer =
+            optional(self.customer, "customer")?.map(|name| letters::entities(&name).replace('\0', ""));
         let external_id = optional(self.external_id, "external_id")?;
-        Ok(Row { place, timestamp, text, customer, external_id })
+        Ok(Row { place, timestamp, text, customer, external_id, guessed: false })
     }
 }
 
 /// Largest `customer` or `external_id`.
 pub const MAX_KEY_BYTES: usize = 200;
 
-fn fields(row: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(row);
+fn fields(row: &[u8], separator: Separator) -> Result<Vec<Vec<u8>>, Refusal> {
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator.byte()).has_headers(false).from_reader(row);
     let mut record = csv::ByteRecord::new();
     match reader.read_byte_record(&mut record) {
         Ok(_) => Ok(record.iter().map(<[u8]>::to_vec).collect()),
@@ -344,28 +416,16 @@ fn fields(row: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
     }
 }
 
-fn timestamp(text: &str, zone: Tz) -> Result<DateTime<Utc>, Refusal> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .ok_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
-            Refusal::new(Code::BadRow, format!("'{shown}' is no date and time, such as 2026-11-23 12:30:00."))
-        })?;
-    // The hour that the autumn repeats is its first pass; one that the spring skips does not exist.
-    zone.from_local_datetime(&local).earliest().map(|at| at.to_utc()).ok_or_else(|| {
-        Refusal::new(Code::BadRow, format!("{local} does not exist in {zone}: the clocks skip it."))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn columns(header: &[u8]) -> Columns {
+        Columns::read(header, Separator::of(header), header).unwrap()
+    }
 
     fn all(bytes: &[u8], rest: Rest) -> (Vec<RawRow>, Place) {
         let mut splitter = Splitter::new();
@@ -433,9 +493,9 @@ mod tests {
 
     #[test]
     fn a_row_says_what_is_wrong_with_it() {
-        let columns = Columns::read(b"\xef\xbb\xbfTimestamp, message,customer").unwrap();
-        let zone = chrono_tz::Europe::Berlin;
-        let parse = |row: &[u8]| columns.parse(Place { line: 2, offset: 20 }, row, zone);
+        let columns = columns(b"\xef\xbb\xbfTimestamp, message,customer");
+        let times = Times::of(chrono_tz::Europe::Berlin);
+        let parse = |row: &[u8]| columns.parse(Place { line: 2, offset: 20 }, row, times);
         let row = parse(b"2026-07-01 12:00,\"2 burgers, please\",c-7").unwrap();
         assert_eq!(row.text, "2 burgers, please");
         assert_eq!(row.customer.as_deref(), Some("c-7"));
@@ -458,7 +518,7 @@ mod tests {
             assert_eq!(rejected.excerpt, bytes);
         }
         assert!(
-            Columns::read(b"2026-07-01 12:00,2 burgers")
+            Columns::read(b"2026-07-01 12:00,2 burgers", Separator::Comma, b"")
                 .unwrap_err()
                 .reason
                 .contains("must name the columns")
@@ -467,12 +527,49 @@ mod tests {
 
     #[test]
     fn the_same_row_has_the_same_fingerprint_and_another_has_another() {
-        let columns = Columns::read(b"timestamp,message").unwrap();
+        let columns = columns(b"timestamp,message");
+        let times = Times::of(Tz::UTC);
         let print =
-            |row: &[u8], line| columns.parse(Place { line, offset: 0 }, row, Tz::UTC).unwrap().fingerprint();
+            |row: &[u8], line| columns.parse(Place { line, offset: 0 }, row, times).unwrap().fingerprint();
         assert_eq!(print(b"2026-07-01 12:00,hello", 2), print(b"2026-07-01T12:00:00Z,\"hello\"", 9));
         assert_ne!(print(b"2026-07-01 12:00,hello", 2), print(b"2026-07-01 12:01,hello", 2));
         assert_ne!(print(b",hello", 2), print(b",hello!", 2));
+    }
+
+    #[test]
+    fn a_file_is_read_as_a_spreadsheet_saves_it() {
+        let bytes = b"sep=;\r\nDatum;Nachricht\r\n27.11.2026 19:05;\"zwei; drei\"\r\n;\"1 K\xe4se &amp; Brot, bitte\"\r\n";
+        let mut splitter = Splitter::new();
+        for byte in bytes.chunks(1) {
+            splitter.feed(byte);
+        }
+        let (place, header) = splitter.next(Rest::Growing).unwrap().unwrap();
+        assert_eq!(place, Place { line: 2, offset: 7 });
+        let columns = Columns::read(&header, splitter.separator(), bytes).unwrap();
+        assert_eq!(columns.notes().len(), 2, "{:?}", columns.notes());
+        assert!(columns.notes()[0].contains("semicolons"), "{:?}", columns.notes());
+        let rows: Vec<Row> = std::iter::from_fn(|| splitter.next(Rest::Growing))
+            .map(|row| row.and_then(|(place, row)| columns.parse(place, &row, Times::of(Tz::UTC))).unwrap())
+            .collect();
+        assert_eq!(rows[0].timestamp.unwrap().to_rfc3339(), "2026-11-27T19:05:00+00:00");
+        assert_eq!((rows[0].text.as_str(), rows[0].guessed), ("zwei; drei", false));
+        assert_eq!((rows[1].text.as_str(), rows[1].guessed), ("1 Käse & Brot, bitte", true));
+    }
+
+    #[test]
+    fn an_entity_brings_in_nothing_that_the_line_cannot_carry() {
+        let columns = columns(b"message");
+        let parse = |row: &[u8]| columns.parse(Place { line: 2, offset: 8 }, row, Times::of(Tz::UTC));
+        assert!(parse(b"a&#27;b").is_ok_and(|row| !row.text.contains('\u{1b}')));
+        assert_eq!(parse(b"&nbsp;").unwrap_err().refusal.code, Code::EmptyMessage);
+        assert_eq!(parse(b"Joe&#39;s").unwrap().text, "Joe's");
+        assert_eq!(parse(b"a \x81").unwrap_err().refusal.code, Code::NotText);
+    }
+
+    #[test]
+    fn a_header_that_is_nearly_known_is_guessed_at() {
+        let refused = Columns::read(b"time,mesage", Separator::Comma, b"").unwrap_err();
+        assert!(refused.reason.contains("If \"mesage\" is the message, call it so."), "{refused}");
     }
 
     proptest! {
@@ -486,14 +583,14 @@ mod tests {
                 writer.write_record(row).unwrap();
             }
             let bytes = writer.into_inner().unwrap();
-            let mut splitter = Splitter::new();
+            let mut splitter = Splitter::at(Place { line: 1, offset: 0 }, Separator::Comma);
             let mut read = Vec::new();
             for piece in bytes.chunks(piece) {
                 splitter.feed(piece);
                 while let Some(row) = splitter.next(Rest::Growing) {
                     let (place, row) = row.unwrap();
                     prop_assert!(bytes[place.offset as usize..].starts_with(&row));
-                    read.push(fields(&row).unwrap());
+                    read.push(fields(&row, Separator::Comma).unwrap());
                 }
             }
             let rows: Vec<Vec<Vec<u8>>> =

@@ -8,9 +8,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono_tz::Tz;
 use contracts::{Code, Failure, FailureKind};
 use runtime::{Handle, StartError};
+use sheet::Separator;
 use store::Store;
 use store::messages::NewMessage;
 use store::watched::ReadPosition;
@@ -19,6 +19,7 @@ use crate::admit::Refusal;
 use crate::rejects;
 use crate::rows::{Columns, Place, Rejected, Rest, Row, Splitter};
 use crate::tail::{Found, Position, find, head};
+use crate::times::Times;
 
 /// How long an open quote, or the writer of a rotated file, is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,13 +36,15 @@ pub struct Watch {
     handle: Handle,
     path: PathBuf,
     rejects: PathBuf,
-    zone: Tz,
+    times: Times,
     poll: Duration,
     /// The file as it was when there was nothing more to read.
     seen: Option<(u64, SystemTime)>,
     /// An open quote, by the place of its row, and since when.
     quote: Option<(u64, Instant)>,
     said: Option<String>,
+    /// What was said of how the file is read.
+    noted: Vec<String>,
 }
 
 /// What a look at the file came to.
@@ -59,6 +62,8 @@ enum Look {
 struct Chunk {
     rows: Vec<Row>,
     rejected: Vec<Rejected>,
+    /// How the file is read where that is not as in our own.
+    notes: Vec<String>,
     /// Behind what was read.
     position: Position,
     /// A quote is open at the end.
@@ -74,12 +79,23 @@ impl Watch {
         handle: Handle,
         path: &Path,
         rejects: Option<&Path>,
-        zone: Tz,
+        times: Times,
         poll: Duration,
     ) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let rejects = rejects.map_or_else(|| rejects::beside(&path), Path::to_owned);
-        Ok(Watch { store, handle, path, rejects, zone, poll, seen: None, quote: None, said: None })
+        Ok(Watch {
+            store,
+            handle,
+            path,
+            rejects,
+            times,
+            poll,
+            seen: None,
+            quote: None,
+            said: None,
+            noted: Vec::new(),
+        })
     }
 
     /// Follows the file until the service stops.
@@ -119,8 +135,8 @@ impl Watch {
         let give_up =
             self.quote.is_some_and(|(at, since)| at == before.offset && since.elapsed() >= PATIENCE);
 
-        let (path, zone, from) = (self.path.clone(), self.zone, before.clone());
-        let chunk = tokio::task::spawn_blocking(move || read_on(&path, &from, zone, give_up))
+        let (path, times, from) = (self.path.clone(), self.times, before.clone());
+        let chunk = tokio::task::spawn_blocking(move || read_on(&path, &from, times, give_up))
             .await
             .map_err(|error| io::Error::other(error.to_string()))??;
         let Some(chunk) = chunk else {
@@ -128,6 +144,19 @@ impl Watch {
             return Ok(Look::Waiting);
         };
         self.said = None;
+        if chunk.notes != self.noted {
+            tracing::info!("{name}: {}", chunk.notes.join("; "));
+            self.noted = chunk.notes;
+        }
+        let guessed = chunk.rows.iter().filter(|row| row.guessed);
+        if let Some(first) = guessed.clone().next() {
+            tracing::warn!(
+                count = guessed.count(),
+                "line {} of {name}, and perhaps more, is not UTF-8 and was read as Windows-1252: look whether the \
+                 accents are right",
+                first.place.line
+            );
+        }
 
         for row in &chunk.rejected {
             tracing::warn!(
@@ -194,19 +223,19 @@ fn message(row: Row, name: &str, epoch: i64) -> NewMessage {
 fn read_on(
     path: &Path,
     position: &Position,
-    zone: Tz,
+    times: Times,
     give_up_quotes: bool,
 ) -> Result<Option<Chunk>, Trouble> {
     let rest = if give_up_quotes { Rest::QuotesGivenUp } else { Rest::Growing };
     match find(path, position)? {
         Found::Missing => Ok(None),
-        Found::Here(file) => read_chunk(file, position.clone(), zone, rest).map(Some),
-        Found::Replaced(file) => read_chunk(file, position.next_file(), zone, Rest::Growing).map(Some),
+        Found::Here(file) => read_chunk(file, position.clone(), times, rest).map(Some),
+        Found::Replaced(file) => read_chunk(file, position.next_file(), times, Rest::Growing).map(Some),
         Found::Rotated(file, there_is_a_new_one) => {
             // Whoever writes it may not know yet that it was renamed.
             let quiet = file.metadata()?.modified()?.elapsed().is_ok_and(|quiet| quiet >= PATIENCE);
             let rest = if quiet { Rest::Ended } else { rest };
-            let mut chunk = read_chunk(file, position.clone(), zone, rest)?;
+            let mut chunk = read_chunk(file, position.clone(), times, rest)?;
             chunk.unsettled = true;
             if quiet && there_is_a_new_one && chunk.position == *position {
                 chunk.position = position.next_file();
@@ -216,25 +245,27 @@ fn read_on(
     }
 }
 
-fn read_chunk(mut file: File, position: Position, zone: Tz, rest: Rest) -> Result<Chunk, Trouble> {
+fn read_chunk(mut file: File, position: Position, times: Times, rest: Rest) -> Result<Chunk, Trouble> {
     let mut chunk = Chunk {
         rows: Vec::new(),
         rejected: Vec::new(),
+        notes: Vec::new(),
         position: position.clone(),
         quote_is_open: false,
         unsettled: false,
     };
-    let Some((columns, first)) = header(&mut file)? else { return Ok(chunk) };
+    let Some((columns, separator, first)) = header(&mut file)? else { return Ok(chunk) };
+    chunk.notes = columns.notes().to_vec();
     // A place behind the header is read on from; in a new file that is where the header ends.
     let start =
         if position.offset == 0 { first } else { Place { line: position.line, offset: position.offset } };
     file.seek(SeekFrom::Start(start.offset))?;
-    let mut splitter = Splitter::at(start);
+    let mut splitter = Splitter::at(start, separator);
     let mut piece = vec![0; PIECE];
     let mut rest_now = Rest::Growing;
     loop {
         while let Some(row) = splitter.next(rest_now) {
-            match row.and_then(|(place, bytes)| columns.parse(place, &bytes, zone)) {
+            match row.and_then(|(place, bytes)| columns.parse(place, &bytes, times)) {
                 Ok(row) => chunk.rows.push(row),
                 Err(rejected) => chunk.rejected.push(rejected),
             }
@@ -265,8 +296,8 @@ fn read_chunk(mut file: File, position: Position, zone: Tz, rest: Rest) -> Resul
     Ok(chunk)
 }
 
-/// The columns of a file and where its rows begin; `None` while its first line is not whole.
-fn header(file: &mut File) -> Result<Option<(Columns, Place)>, Trouble> {
+/// The columns of a file, what separates them, and where its rows begin; `None` while its first line is not whole.
+fn header(file: &mut File) -> Result<Option<(Columns, Separator, Place)>, Trouble> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(HEADER_BYTES).read_to_end(&mut bytes)?;
@@ -274,7 +305,10 @@ fn header(file: &mut File) -> Result<Option<(Columns, Place)>, Trouble> {
     let mut splitter = Splitter::new();
     splitter.feed(&bytes);
     match splitter.next(Rest::Growing) {
-        Some(Ok((_, row))) => Ok(Some((Columns::read(&row)?, splitter.place()))),
+        Some(Ok((_, row))) => {
+            let separator = splitter.separator();
+            Ok(Some((Columns::read(&row, separator, &bytes)?, separator, splitter.place())))
+        }
         Some(Err(rejected)) => Err(rejected.refusal.into()),
         None if whole => Err(Refusal::new(Code::BadRow, "The first row is too long for a header.").into()),
         None => Ok(None),

@@ -1,8 +1,14 @@
 //! Menus and options as CSV files. All that is wrong with a file is told at once, with row numbers.
+//!
+//! Files are taken as spreadsheets and tills save them: see [`sheet`]. What was not as in our own files
+//! (separator, letters, names of columns) is told.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
+
+use sheet::columns::{self, Column, Header};
+use sheet::{Separator, letters};
 
 use crate::keys::slug;
 use crate::model::{Menu, MenuItem, MenuOption};
@@ -37,17 +43,42 @@ impl fmt::Display for CsvErrors {
 
 impl std::error::Error for CsvErrors {}
 
+/// What a file held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted<T> {
+    /// What was read.
+    pub value: T,
+    /// How it had to be read where that is not as in our own files, a sentence each.
+    pub notes: Vec<String>,
+}
+
 /// Reads a menu file and, if there is one, an options file. `menu` and `options` are a name for messages, and the text.
 pub fn read_menu<R: Read, O: Read>(menu: (&str, R), options: Option<(&str, O)>) -> Result<Menu, CsvErrors> {
-    let items = read_items(menu.0, menu.1)?;
-    let options = options.map(|(file, text)| read_options(file, text)).transpose()?.unwrap_or_default();
-    Ok(Menu::new(items, options))
+    read_menu_noted(menu, options).map(|noted| noted.value)
+}
+
+/// The same, with how the files had to be read.
+pub fn read_menu_noted<R: Read, O: Read>(
+    menu: (&str, R),
+    options: Option<(&str, O)>,
+) -> Result<Noted<Menu>, CsvErrors> {
+    let Noted { value: items, mut notes } = read_items(menu.0, menu.1)?;
+    let options = match options {
+        Some((file, text)) => {
+            let options = read_options(file, text)?;
+            notes.extend(options.notes);
+            options.value
+        }
+        None => Vec::new(),
+    };
+    Ok(Noted { value: Menu::new(items, options), notes })
 }
 
 /// Reads a file with the columns `name,category,description,price,aliases`; category, description and aliases may be
 /// missing, aliases are separated by `|`.
-pub fn read_items(file: &str, text: impl Read) -> Result<Vec<MenuItem>, CsvErrors> {
-    let mut table = Table::read(file, text, &["name", "price"])?;
+pub fn read_items(file: &str, text: impl Read) -> Result<Noted<Vec<MenuItem>>, CsvErrors> {
+    let optional = [columns::CATEGORY, columns::DESCRIPTION, columns::ALIASES];
+    let mut table = Table::read(file, text, &[columns::NAME, columns::PRICE], &optional)?;
     let mut items = Vec::new();
     let mut names: HashMap<String, (u64, String)> = HashMap::new();
     for row in table.take_rows() {
@@ -82,8 +113,9 @@ pub fn read_items(file: &str, text: impl Read) -> Result<Vec<MenuItem>, CsvError
 }
 
 /// Reads a file with the columns `kind,name,aliases,price`; aliases and price may be missing.
-pub fn read_options(file: &str, text: impl Read) -> Result<Vec<MenuOption>, CsvErrors> {
-    let mut table = Table::read(file, text, &["kind", "name"])?;
+pub fn read_options(file: &str, text: impl Read) -> Result<Noted<Vec<MenuOption>>, CsvErrors> {
+    let optional = [columns::PRICE, columns::ALIASES];
+    let mut table = Table::read(file, text, &[columns::KIND, columns::OPTION], &optional)?;
     let mut options = Vec::new();
     let mut names: HashMap<(String, String), u64> = HashMap::new();
     for row in table.take_rows() {
@@ -109,46 +141,71 @@ struct Row {
 
 struct Table {
     file: String,
-    columns: HashMap<String, usize>,
+    columns: HashMap<&'static str, usize>,
     rows: Vec<Row>,
     errors: Vec<RowError>,
+    notes: Vec<String>,
 }
 
 impl Table {
-    fn read(file: &str, mut text: impl Read, required: &[&str]) -> Result<Table, CsvErrors> {
+    fn read(
+        file: &str,
+        mut text: impl Read,
+        required: &[Column],
+        optional: &[Column],
+    ) -> Result<Table, CsvErrors> {
         let fail = |row, message: String| CsvErrors {
             file: file.to_owned(),
             errors: vec![RowError { row, message }],
         };
+        let mut notes = Vec::new();
         let mut bytes = Vec::new();
         text.read_to_end(&mut bytes).map_err(|error| fail(1, format!("cannot be read: {error}")))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let line =
-                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-            fail(line as u64 + 1, "is not UTF-8: save the file as UTF-8".to_owned())
-        })?;
-        // What spreadsheets write before the first column.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let mut reader =
-            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-        let headers = reader.headers().map_err(|error| fail(1, error.to_string()))?.clone();
+        let letters = letters::read(&bytes)
+            .map_err(|line| fail(line, "is not UTF-8: save the file as UTF-8".to_owned()))?;
+        if let Some(encoding) = letters.encoding {
+            notes.push(format!(
+                "{file} is not UTF-8 and was read as {encoding}: look whether the accents are right"
+            ));
+        }
+        let first = letters.text.split_inclusive('\n').next().unwrap_or_default();
+        let declared = Separator::declared(first.as_bytes());
+        let text = if declared.is_some() { &letters.text[first.len()..] } else { &letters.text };
+        let first_line = if declared.is_some() { 2 } else { 1 };
+        let separator =
+            declared.unwrap_or_else(|| Separator::of(text.split('\n').next().unwrap_or_default().as_bytes()));
+        if separator != Separator::Comma {
+            notes.push(format!("{file}: the columns are separated by {separator}"));
+        }
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(separator.byte())
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let headers = reader.headers().map_err(|error| fail(first_line, error.to_string()))?.clone();
+        let mut header = Header::new(&headers);
         let mut columns = HashMap::new();
-        for (index, header) in headers.iter().enumerate() {
-            columns.entry(header.to_lowercase()).or_insert(index);
+        for column in required.iter().chain(optional) {
+            if let Some(index) = header.take(*column) {
+                columns.insert(column.name, index);
+            }
         }
-        let missing: Vec<&str> =
-            required.iter().copied().filter(|column| !columns.contains_key(*column)).collect();
+        let missing: Vec<Column> =
+            required.iter().copied().filter(|column| !columns.contains_key(column.name)).collect();
         if !missing.is_empty() {
-            let found = headers.iter().collect::<Vec<_>>().join(",");
-            return Err(fail(1, format!("the header lacks {}: it is \"{found}\"", missing.join(" and "))));
+            return Err(fail(first_line, lacks(&missing, &header, &headers, separator)));
         }
-        let mut table = Table { file: file.to_owned(), columns, rows: Vec::new(), errors: Vec::new() };
+        let renamed = header.renamed();
+        if !renamed.is_empty() {
+            notes.push(format!("{file}: read {}", renamed.join(", ")));
+        }
+        let mut table = Table { file: file.to_owned(), columns, rows: Vec::new(), errors: Vec::new(), notes };
         let mut record = csv::StringRecord::new();
         loop {
             match reader.read_record(&mut record) {
                 Ok(false) => break,
                 Ok(true) => {
-                    let line = record.position().map_or(0, csv::Position::line);
+                    let line = record.position().map_or(0, csv::Position::line) + first_line - 1;
                     if record.iter().all(str::is_empty) {
                         continue;
                     }
@@ -156,7 +213,7 @@ impl Table {
                         table.error(
                             line,
                             format!(
-                                "has {} fields, the header has {}: put a field that contains a comma in quotes",
+                                "has {} fields, the header has {}: put a field that contains one of the {separator} between columns in quotes",
                                 record.len(),
                                 headers.len()
                             ),
@@ -166,7 +223,7 @@ impl Table {
                     table.rows.push(Row { line, fields: record.clone() });
                 }
                 Err(error) => {
-                    let line = error.position().map_or(1, csv::Position::line);
+                    let line = error.position().map_or(1, csv::Position::line) + first_line - 1;
                     table.error(line, error.to_string());
                     break;
                 }
@@ -183,10 +240,10 @@ impl Table {
         self.errors.push(RowError { row, message });
     }
 
-    fn finish<T>(mut self, value: T) -> Result<T, CsvErrors> {
+    fn finish<T>(mut self, value: T) -> Result<Noted<T>, CsvErrors> {
         self.errors.sort_by_key(|error| error.row);
         if self.errors.is_empty() {
-            Ok(value)
+            Ok(Noted { value, notes: self.notes })
         } else {
             Err(CsvErrors { file: self.file, errors: self.errors })
         }
@@ -198,14 +255,14 @@ impl Table {
 
     /// A field that must do in one line of `name|description|price`.
     fn one_line(&mut self, row: &Row, column: &str) -> String {
-        let text = self.field(row, column);
+        let text = words(self.field(row, column));
         if text.contains('|') {
             self.error(
                 row.line,
                 format!("the {column} contains \"|\", which separates fields in the cache: remove it"),
             );
         }
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        text
     }
 
     fn name(&mut self, row: &Row) -> Option<String> {
@@ -222,8 +279,7 @@ impl Table {
     }
 
     fn aliases(&self, row: &Row) -> Vec<String> {
-        let aliases =
-            self.field(row, "aliases").split('|').map(|a| a.split_whitespace().collect::<Vec<_>>().join(" "));
+        let aliases = self.field(row, "aliases").split('|').map(words);
         aliases.filter(|alias| !alias.is_empty()).collect()
     }
 
@@ -240,6 +296,25 @@ impl Table {
             }
         }
     }
+}
+
+/// What is said of a header without the columns that are needed.
+fn lacks(missing: &[Column], header: &Header, headers: &csv::StringRecord, separator: Separator) -> String {
+    let names: Vec<&str> = missing.iter().map(|column| column.name).collect();
+    let found = headers.iter().collect::<Vec<_>>().join(",");
+    let mut said =
+        format!("the header lacks {}: it is \"{found}\", separated by {separator}", names.join(" and "));
+    for column in missing {
+        if let Some(guess) = header.guess(*column) {
+            said += &format!("; if \"{guess}\" is the {}, call it so", column.name);
+        }
+    }
+    said
+}
+
+/// A text with single blanks, and with what a web page's entities stand for.
+fn words(text: &str) -> String {
+    letters::entities(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `8.90`, `8,90`, `$8.90`, `8` in cents.
@@ -269,7 +344,49 @@ mod tests {
     use super::*;
 
     fn items(text: &str) -> Result<Vec<MenuItem>, CsvErrors> {
-        read_items("menu.csv", text.as_bytes())
+        read_items("menu.csv", text.as_bytes()).map(|noted| noted.value)
+    }
+
+    #[test]
+    fn a_menu_is_read_as_spreadsheets_save_it_and_how_is_told() {
+        for (bytes, notes) in [
+            (&b"name,price\nCr\xc3\xa8me,9.95\n"[..], &[][..]),
+            (
+                b"Gericht;Preis (EUR)\r\nCr\xe8me;\"9,95 \x80\"\r\n",
+                &["windows-1252", "semicolons", "\"Gericht\" as name"],
+            ),
+            (b"sep=;\nname;price\nCr\xc3\xa8me;9,95\n", &["semicolons"]),
+            (b"Item Name\tBase Price\nCr&egrave;me\t$9.95\n", &["tabs", "\"Base Price\" as price"]),
+            ("Désignation;Prix\nCrème;9,95\n".as_bytes(), &["semicolons", "\"Désignation\" as name"]),
+        ] {
+            let read = read_items("menu.csv", bytes).unwrap();
+            assert_eq!((read.value[0].name.as_str(), read.value[0].price_cents), ("Crème", 995), "{notes:?}");
+            assert_eq!(read.notes.is_empty(), notes.is_empty(), "{:?}", read.notes);
+            for note in notes {
+                assert!(read.notes.iter().any(|told| told.contains(note)), "{note}: {:?}", read.notes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_keeps_its_row_below_a_declared_separator() {
+        let errors = items("sep=;\nname;price\nTea;x\n").unwrap_err();
+        assert_eq!(errors.errors[0].row, 3, "{errors}");
+    }
+
+    #[test]
+    fn a_column_that_is_nearly_known_is_guessed_at_and_not_taken() {
+        let told = items("name;prise\nTea;1\n").unwrap_err().to_string();
+        assert!(
+            told.contains("lacks price") && told.contains("if \"prise\" is the price, call it so"),
+            "{told}"
+        );
+        assert!(
+            read_items("menu.csv", &b"name,price\nCr\xc3\xa8me,1\nCr\xe8me,1\n"[..])
+                .unwrap_err()
+                .to_string()
+                .contains("row 3: is not UTF-8")
+        );
     }
 
     #[test]
@@ -305,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_file_without_the_columns_or_without_items_is_refused() {
-        assert!(items("item,price\nTea,1\n").unwrap_err().to_string().contains("lacks name"));
+        assert!(items("thing,price\nTea,1\n").unwrap_err().to_string().contains("lacks name"));
         assert!(items("name,price\n").unwrap_err().to_string().contains("no items"));
     }
 
@@ -315,8 +432,12 @@ mod tests {
         let errors = read_options("options.csv", text.as_bytes()).unwrap_err();
         assert!(errors.to_string().contains("row 4: topping \"bacon\" is already in row 3"), "{errors}");
         let text = "kind,name,aliases,price\nsize,Large,big,1.00\ntopping,Bacon,,\n";
-        let options = read_options("options.csv", text.as_bytes()).unwrap();
+        let options = read_options("options.csv", text.as_bytes()).unwrap().value;
         assert_eq!((options[0].price_cents, options[1].price_cents), (100, 0));
         assert_eq!(options[0].aliases, ["big"]);
+        let text = "Modifier Group;Modifier;Price\nSize;Large;1,00\n";
+        let read = read_options("options.csv", text.as_bytes()).unwrap();
+        assert_eq!((read.value[0].kind.as_str(), read.value[0].price_cents), ("size", 100));
+        assert!(read.notes[0].contains("semicolons"), "{:?}", read.notes);
     }
 }

@@ -26,6 +26,8 @@ pub struct Config {
     pub outage_after: u32,
     /// How long a webhook that is gone is left alone before it is looked at again.
     pub recheck_s: u64,
+    /// How long all webhooks of a host pause when its front bans us; twice as long each time, up to an hour.
+    pub ban_pause_s: u64,
 }
 
 impl Default for Config {
@@ -39,6 +41,7 @@ impl Default for Config {
             patience_ms: 10_000,
             outage_after: 5,
             recheck_s: 900,
+            ban_pause_s: 300,
         }
     }
 }
@@ -119,6 +122,10 @@ impl Config {
     pub(crate) fn recheck(&self) -> Duration {
         Duration::from_secs(self.recheck_s)
     }
+
+    pub(crate) fn ban_pause(&self) -> Duration {
+        Duration::from_secs(self.ban_pause_s)
+    }
 }
 
 /// The address to post to, waiting for Discord's word on it. The error does not quote the secret.
@@ -149,6 +156,10 @@ impl Validate for Config {
         ("patience_ms", "how long a message waits for Discord's limits before its category pauses"),
         ("outage_after", "failures in a row after which a category pauses until Discord answers again"),
         ("recheck_s", "how long a webhook that is gone is left alone before it is looked at again"),
+        (
+            "ban_pause_s",
+            "how long all webhooks of a host pause when its front bans us; doubled each time, up to an hour",
+        ),
     ];
     const SECRETS: &'static [&'static str] =
         &["webhooks.order", "webhooks.review", "webhooks.enquiry", "webhooks.misc"];
@@ -164,6 +175,7 @@ impl Validate for Config {
             ("patience_ms", self.patience_ms),
             ("outage_after", self.outage_after.into()),
             ("recheck_s", self.recheck_s),
+            ("ban_pause_s", self.ban_pause_s),
         ] {
             if value == 0 {
                 return Err(format!("notifier.{name} must be more than 0"));

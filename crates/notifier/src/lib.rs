@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use contracts::{Category, Code};
 use runtime::{App, StartError};
@@ -22,7 +22,7 @@ pub mod stage;
 pub use config::Config;
 
 use compose::Style;
-use send::{Outbox, Silence, Sink, Webhook};
+use send::{Ban, Outbox, Silence, Sink, Webhook};
 use stage::{Announcer, Enquiries, Misc, Orders, Reviews};
 
 /// Puts the station together.
@@ -71,6 +71,7 @@ pub fn sinks(config: &Config) -> Result<HashMap<Category, Sink>, StartError> {
 /// The webhooks of the categories that have one. Those that use the same share its limits and its health.
 fn webhooks(config: &Config) -> Result<HashMap<Category, Arc<Webhook>>, StartError> {
     let silence = Silence::default();
+    let mut bans: HashMap<String, Arc<Mutex<Ban>>> = HashMap::new();
     let mut known: HashMap<String, Arc<Webhook>> = HashMap::new();
     let mut webhooks = HashMap::new();
     for category in Category::ALL {
@@ -80,7 +81,11 @@ fn webhooks(config: &Config) -> Result<HashMap<Category, Arc<Webhook>>, StartErr
         let webhook = match known.get(url.as_str()) {
             Some(webhook) => webhook.clone(),
             None => {
-                let webhook = Webhook::new(whose, url.clone(), config, silence.clone());
+                let webhook = {
+                    let host = url.host_str().unwrap_or_default().to_owned();
+                    let ban = bans.entry(host).or_default().clone();
+                    Webhook::new(whose, url.clone(), config, silence.clone(), ban)
+                };
                 let webhook = Arc::new(webhook.map_err(StartError::settings)?);
                 known.insert(url.into(), webhook.clone());
                 webhook

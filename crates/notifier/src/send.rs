@@ -126,6 +126,36 @@ impl Outbox {
 /// Until when Discord wants nothing at all from us; shared by all webhooks.
 pub type Silence = Arc<Mutex<Option<Instant>>>;
 
+/// What the front of a host thinks of us; shared by all webhooks of that host.
+///
+/// The front bans by address, for a while that it does not state, and each request meanwhile may make it longer.
+#[derive(Debug, Default)]
+pub struct Ban {
+    until: Option<Instant>,
+    /// Bans in a row, without a notification that was taken in between.
+    times: u32,
+}
+
+/// The longest pause after a ban.
+const LONGEST_BAN: Duration = Duration::from_secs(3_600);
+
+impl Ban {
+    /// The front refused: a pause as long as it states, else one that doubles from `first` with each ban.
+    fn extend(&mut self, now: Instant, stated: Option<Duration>, first: Duration) {
+        // Requests that were on their way together are refused together: that is one ban.
+        if self.until.is_none_or(|until| until <= now) {
+            self.times = self.times.saturating_add(1);
+        }
+        let doubled = first.saturating_mul(1 << (self.times.saturating_sub(1)).min(16)).min(LONGEST_BAN);
+        self.until = self.until.max(Some(now + stated.unwrap_or(doubled)));
+    }
+
+    /// How long nothing may be sent.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        self.until.and_then(|until| until.checked_duration_since(now)).filter(|left| !left.is_zero())
+    }
+}
+
 /// One Discord webhook: its limits, its health, and the way to it.
 pub struct Webhook {
     category: Category,
@@ -136,6 +166,8 @@ pub struct Webhook {
     recheck: Duration,
     state: Mutex<State>,
     silence: Silence,
+    ban: Arc<Mutex<Ban>>,
+    ban_pause: Duration,
     /// Waiting for the limit is first come, first served.
     queue: tokio::sync::Mutex<()>,
     learnt: Notify,
@@ -168,7 +200,13 @@ enum Answer {
 
 impl Webhook {
     /// The webhook of this category's setting, at this address.
-    pub fn new(category: Category, url: Url, config: &Config, silence: Silence) -> Result<Self, String> {
+    pub fn new(
+        category: Category,
+        url: Url,
+        config: &Config,
+        silence: Silence,
+        ban: Arc<Mutex<Ban>>,
+    ) -> Result<Self, String> {
         // Never a proxy on the way to this machine itself; and a webhook that redirects is none.
         let local = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
         runtime::use_ring();
@@ -186,9 +224,15 @@ impl Webhook {
             recheck: config.recheck(),
             state: Mutex::new(State { limiter: Limiter::new(Instant::now()), failures: 0, closed: None }),
             silence,
+            ban,
+            ban_pause: config.ban_pause(),
             queue: tokio::sync::Mutex::new(()),
             learnt: Notify::new(),
         })
+    }
+
+    fn ban(&self) -> MutexGuard<'_, Ban> {
+        self.ban.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -232,7 +276,8 @@ impl Webhook {
         let now = Instant::now();
         let silence = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
         let silence = silence.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        silence.max(self.state().limiter.blocked(now).unwrap_or_default())
+        let ban = self.ban().left(now).unwrap_or_default();
+        silence.max(ban).max(self.state().limiter.blocked(now).unwrap_or_default())
     }
 
     fn check_circuit(&self) -> Result<(), SendError> {
@@ -246,6 +291,16 @@ impl Webhook {
     }
 
     fn no_room(&self, wait: Duration) -> SendError {
+        if let Some(left) = self.ban().left(Instant::now()) {
+            let over = Utc::now() + left;
+            let reason = format!(
+                "Discord's front refuses every request from here (429, and no word of Discord's own): nothing is sent \
+                 to {} before {}, for no webhook",
+                self.url.host_str().unwrap_or_default(),
+                over.to_rfc3339_opts(SecondsFormat::Secs, true),
+            );
+            return SendError::not_shown(FailureKind::Outage, Code::DiscordOutage, reason);
+        }
         let reason = format!(
             "Discord's limits for the webhook of '{}' leave no room within {:.1} s",
             self.category,
@@ -262,6 +317,7 @@ impl Webhook {
                 Answer::Accepted(id) => {
                     let mut state = self.state();
                     (state.failures, state.closed) = (0, None);
+                    *self.ban() = Ban::default();
                     return Ok(id);
                 }
                 Answer::Wait => {}
@@ -321,8 +377,8 @@ impl Webhook {
             Err(error) if status.is_success() => return Answer::Unknown(in_words(error)),
             Err(_) => Value::Null,
         };
-        let retry_after = body["retry_after"].as_f64().or(header_wait).unwrap_or(1.0).clamp(0.0, 86_400.0);
-        let retry_after = Duration::from_secs_f64(retry_after);
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0));
+        let header_wait = header_wait.map(seconds);
         {
             let mut state = self.state();
             let now = Instant::now();
@@ -331,10 +387,16 @@ impl Webhook {
                 state.limiter.learn(now, stated);
             }
             if status == StatusCode::TOO_MANY_REQUESTS {
-                state.limiter.block(now + retry_after);
-                if body["global"] == true {
-                    let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-                    *silence = (*silence).max(Some(now + retry_after));
+                match body["retry_after"].as_f64().map(seconds) {
+                    Some(retry_after) => {
+                        state.limiter.block(now + retry_after);
+                        if body["global"] == true {
+                            let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+                            *silence = (*silence).max(Some(now + retry_after));
+                        }
+                    }
+                    // Discord's own answers always state it: this is a page of its front.
+                    None => self.ban().extend(now, header_wait, self.ban_pause),
                 }
             }
         }

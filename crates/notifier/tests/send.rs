@@ -101,6 +101,31 @@ async fn a_global_429_silences_all_webhooks() {
 }
 
 #[tokio::test]
+async fn a_ban_by_the_front_silences_all_webhooks_of_the_host_longer_each_time() {
+    let discord = StandIn::start().await.unwrap();
+    let config = Config { ban_pause_s: 1, patience_ms: 100, ..config(&discord) };
+    let sinks = Sinks::new(&config);
+    discord.set_fault(Some(Fault::Banned));
+    for (asked, pause) in [(1, 1_100), (2, 2_100)] {
+        for category in Category::ALL {
+            let error = sinks.send(category).await.unwrap_err();
+            assert_eq!((error.kind(), error.code()), (FailureKind::Outage, Code::DiscordOutage));
+            assert!(error.surely_not_shown);
+            assert!(error.to_string().contains("nothing is sent to 127.0.0.1 before"), "{error}");
+        }
+        assert_eq!(discord.requests().len(), asked, "each request may make the ban longer");
+        if asked == 2 {
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+            sinks.send(Category::Misc).await.expect_err("the second pause is longer than the first");
+            assert_eq!(discord.requests().len(), asked);
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    discord.set_fault(None);
+    sinks.send(Category::Order).await.expect("it goes on by itself");
+}
+
+#[tokio::test]
 async fn the_stated_limits_are_kept_so_that_discord_never_has_to_refuse() {
     let discord = StandIn::start().await.unwrap();
     discord.limit(5, Duration::from_millis(500));

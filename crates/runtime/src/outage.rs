@@ -52,7 +52,9 @@ impl Gate {
     pub(crate) fn close(&self, code: Code, reason: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.state.send_if_modified(|state| {
-            if state.as_ref().is_some_and(|outage| outage.code == code) {
+            if let Some(outage) = state.as_mut().filter(|outage| outage.code == code) {
+                // Whoever asks hears how it stands now; the log has heard enough.
+                outage.reason = reason.into();
                 return false;
             }
             tracing::warn!(paused = %self.name, %code, "paused, goes on by itself: {reason}");
@@ -171,6 +173,8 @@ mod tests {
         assert!(first.is_some());
         let second = tokio::time::timeout(Duration::from_secs(60), gate.turn()).await;
         assert!(second.is_err(), "a second one got its turn beside the first");
+        gate.close(Code::DatabaseOutage, "away until noon");
+        assert_eq!(gate.outage().map(|outage| outage.reason.to_string()).as_deref(), Some("away until noon"));
         gate.open();
         assert!(gate.turn().await.is_none());
         assert!(gate.outage().is_none());

@@ -99,6 +99,7 @@ impl fmt::Display for Fault {
             Fault::Discord(fault, time) => {
                 let what = match fault {
                     DiscordFault::TooManyRequests { .. } => "429".to_owned(),
+                    DiscordFault::Banned => "a ban".to_owned(),
                     DiscordFault::Status(status) => status.to_string(),
                     DiscordFault::NeverAnswers => "nothing".to_owned(),
                     DiscordFault::Slow(_) => "too late".to_owned(),

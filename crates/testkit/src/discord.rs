@@ -31,6 +31,8 @@ pub enum Fault {
         /// Whether it holds for every webhook of the sender.
         global: bool,
     },
+    /// 429 with a page of HTML and no word on how long: the front bans the sender's address.
+    Banned,
     /// This status, with a body that says nothing: 500, 502, 401, 403, 404, ...
     Status(u16),
     /// Takes the request and never answers; what was sent is not accepted.
@@ -399,6 +401,10 @@ fn known<'a>(id: &str, token: &'a str) -> Result<&'a str, Response> {
 async fn suffer(shared: &Shared, name: &str, method: &'static str, fault: Fault) -> Result<(), Response> {
     match fault {
         Fault::TooManyRequests { retry_after, global } => Err(too_many(retry_after, global)),
+        Fault::Banned => {
+            let page = axum::response::Html("<html><title>Access denied</title>error code: 1015</html>");
+            Err((StatusCode::TOO_MANY_REQUESTS, page).into_response())
+        }
         Fault::Status(status) => Err(match status {
             401 => refusal(401, 50027, "Invalid Webhook Token", None),
             403 => refusal(403, 50013, "Missing Permissions", None),

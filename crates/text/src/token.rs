@@ -44,6 +44,27 @@ pub enum Kind {
 /// More digits than this are a telephone or order number.
 const MAX_COUNT_DIGITS: usize = 6;
 
+/// The zeros of the scripts that have digits of their own; each is followed by its one to nine.
+#[rustfmt::skip]
+const ZEROS: [char; 36] = [
+    '\u{660}', '\u{6f0}', '\u{7c0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}', '\u{be6}',
+    '\u{c66}', '\u{ce6}', '\u{d66}', '\u{de6}', '\u{e50}', '\u{ed0}', '\u{f20}', '\u{1040}', '\u{1090}',
+    '\u{17e0}', '\u{1810}', '\u{1946}', '\u{19d0}', '\u{1a80}', '\u{1a90}', '\u{1b50}', '\u{1bb0}',
+    '\u{1c40}', '\u{1c50}', '\u{a620}', '\u{a8d0}', '\u{a900}', '\u{a9d0}', '\u{a9f0}', '\u{aa50}',
+    '\u{abf0}', '\u{ff10}',
+];
+
+/// The digit `0` to `9` that this one of any script is.
+fn digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return Some(c).filter(char::is_ascii_digit);
+    }
+    let value = ZEROS
+        .iter()
+        .find_map(|zero| u32::from(c).checked_sub(u32::from(*zero)).filter(|value| *value < 10))?;
+    char::from_digit(value, 10)
+}
+
 /// Folds one character: lower case without accents.
 fn fold(c: char, mut push: impl FnMut(char)) {
     if c.is_ascii() {
@@ -141,21 +162,22 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     token.accented = accented;
                 }
             }
-        } else if c.is_ascii_digit() {
+        } else if let Some(first) = digit(c) {
             let mut digits = String::with_capacity(4);
-            digits.push(c);
-            let mut end = start + 1;
+            digits.push(first);
+            let mut end = start + c.len_utf8();
             let mut plain = true;
             loop {
-                match chars.peek().copied() {
-                    Some((at, d)) if d.is_ascii_digit() => {
-                        digits.push(d);
-                        end = at + 1;
+                let next = chars.peek().copied();
+                match next.map(|(at, c)| (at, c, digit(c))) {
+                    Some((at, c, Some(value))) => {
+                        digits.push(value);
+                        end = at + c.len_utf8();
                         chars.next();
                     }
                     // 8.90, 12:30, 1,000: one number, and none that counts things.
-                    Some((at, mark @ ('.' | ':' | ','))) => {
-                        if text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit) {
+                    Some((at, mark @ ('.' | ':' | ','), None)) => {
+                        if text[at + 1..].chars().next().is_some_and(|next| digit(next).is_some()) {
                             digits.push(mark);
                             plain = false;
                             end = at + 1;
@@ -287,6 +309,18 @@ mod tests {
         assert_eq!(words("2x, 16oz 8.90 12:30"), ["2", "x", ",", "16", "oz", "8.90", "12:30"]);
         let kinds: Vec<Kind> = tokens("2 8.90 0151234567").into_iter().map(|t| t.kind).collect();
         assert_eq!(kinds, [Kind::Number(Some(2)), Kind::Number(None), Kind::Number(None)]);
+    }
+
+    #[test]
+    fn digits_of_any_script_are_numbers() {
+        for text in ["２ cheeseburgers", "２cheeseburgers", "٢ cheeseburgers", "२ cheeseburgers"] {
+            let tokens = tokens(text);
+            assert_eq!((tokens[0].text.as_str(), tokens[0].kind), ("2", Kind::Number(Some(2))), "{text}");
+            assert_eq!(tokens[1].text, "cheeseburgers");
+            assert!(text[tokens[0].start..tokens[0].end].chars().count() == 1);
+        }
+        assert_eq!(tokens("１２")[0].kind, Kind::Number(Some(12)));
+        assert_eq!(tokens("９.９５")[0].kind, Kind::Number(None));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use crate::support::Site;
 async fn a_file_is_taken_in_once_and_its_bad_rows_are_found_again() {
     let site = Site::new().await;
     let mut file = b"timestamp,message\n2026-03-02T08:26:04Z,one\n,one more\n,one more\n".to_vec();
-    file.extend(b",bad \xff\n,\n2026-02-30 12:00,no such day\n,last");
+    file.extend(b",bad \xff\n,\n2026-02-30 12:00,no such day\n,caf\xc3\xa9");
     site.file("in.csv", &file);
     let said = site.run(&["import", "messages", "in.csv"]).await;
     assert_eq!(said.code, 65, "{said:?}");
     assert!(said.out.starts_with("4 messages taken in, 0 were known, 3 rejected"), "{said:?}");
     assert!(said.err.contains("line 7: '2026-02-30 12:00' is no date and time"), "{said:?}");
-    assert_eq!(site.texts().await, ["one", "one more", "one more", "last"]);
+    assert_eq!(site.texts().await, ["one", "one more", "one more", "café"]);
     let rejects = std::fs::read_to_string(site.folder.path().join("in.csv.rejects.jsonl")).unwrap();
     assert_eq!(rejects.lines().count(), 3);
     assert!(rejects.lines().next().unwrap().contains(r#""line":5"#), "{rejects}");
@@ -20,6 +20,25 @@ async fn a_file_is_taken_in_once_and_its_bad_rows_are_found_again() {
     site.file("in.csv", &file);
     let said = site.run(&["import", "messages", "in.csv"]).await;
     assert!(said.out.starts_with("1 messages taken in, 4 were known, 3 rejected"), "{said:?}");
+
+    // As a spreadsheet of another country saves it, with days that may be others.
+    site.file(
+        "german.csv",
+        b"Datum;Nachricht\r\n27.11.2026 19:05;zwei K\xe4se, bitte\r\n11/3/2026 12:00;when?\r\n",
+    );
+    let said = site.run(&["import", "messages", "german.csv"]).await;
+    assert!(said.out.starts_with("1 messages taken in, 0 were known, 1 rejected"), "{said:?}");
+    for told in [
+        "separated by semicolons",
+        "\"Datum\" as timestamp",
+        "read as Windows-1252",
+        "may be one day or another",
+    ] {
+        assert!(said.err.contains(told), "{told}: {said:?}");
+    }
+    let said = site.run(&["import", "messages", "german.csv", "--month-first"]).await;
+    assert!(said.out.starts_with("1 messages taken in, 1 were known, 0 rejected"), "{said:?}");
+    assert_eq!(site.texts().await[5..], ["zwei Käse, bitte", "when?"]);
 
     site.file("headless.csv", "2026-03-02T08:26:04Z,one\n");
     let said = site.run(&["import", "messages", "headless.csv"]).await;

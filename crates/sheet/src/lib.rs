@@ -1,0 +1,18 @@
+//! CSV files as spreadsheets and tills save them.
+//!
+//! A spreadsheet in Berlin separates columns by semicolons, since its prices have commas; an old one
+//! writes Windows-1252; a till calls the name of a dish `Item Name`; a web shop writes `&amp;`. What
+//! can mean only one thing is read, and told; the rest is refused with a guess.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`separator`] | what stands between the columns |
+//! | [`letters`] | bytes as text, and entities as what they stand for |
+//! | [`columns`] | which column is what, by its name |
+
+pub mod columns;
+pub mod letters;
+pub mod separator;
+
+pub use columns::{Column, Header};
+pub use separator::Separator;
