@@ -320,10 +320,6 @@ impl Lexicon {
     fn add_common_names(&mut self) {
         let food = text::food::food();
         for group in &food.same {
-            // "burger" is a kind of thing, of which "hamburger" may be one of many.
-            if group.iter().any(|name| matches!(name.as_slice(), [word] if food.is_kind(word))) {
-                continue;
-            }
             let here: Vec<bool> = group.iter().map(|name| self.has_words(name)).collect();
             for (name, _) in group.iter().zip(here).filter(|(_, here)| *here) {
                 for other in group.iter().filter(|other| *other != name) {
@@ -359,6 +355,14 @@ impl Lexicon {
             && !LITTLE_WORDS.contains(&rest[0].text.as_str())
         {
             self.add_written(rest, target, false, true);
+        }
+        // "Hot Wings" of "Hot Wings (6)".
+        if let Some((before, _)) = name.split_once('(') {
+            let before: Vec<Token> =
+                tokens.iter().filter(|token| token.start < before.len()).cloned().collect();
+            if !before.is_empty() && before.len() < tokens.len() {
+                self.add_written(&before, target, false, true);
+            }
         }
         if !without.is_empty() && without.len() < tokens.len() {
             self.add_written(&without, target, own, true);
@@ -517,7 +521,7 @@ impl Lexicon {
         for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
             if let Some(targets) = self.names.get(&key::of(from)).cloned() {
                 let entry = self.names.entry(key::of(to)).or_default();
-                for written in targets.into_iter().filter(|w| matches!(w.target, Target::Item(_))) {
+                for written in targets {
                     if !entry.iter().any(|w| w.target == written.target) {
                         entry.push(Written { score: written.score * 0.97, ..written });
                     }
@@ -706,7 +710,9 @@ impl Lexicon {
             1 => letters >= 5,
             _ => letters >= LONG_WORD && same_start,
         };
-        if !sure && letters < 5 && !swapped && same_length {
+        // "Marge" is no "large".
+        let another = same_length && !swapped && (letters < 5 || (letters < 7 && !same_start));
+        if !sure && another {
             return None;
         }
         Some((apart, word, if sure { How::Slip } else { How::Guess }))

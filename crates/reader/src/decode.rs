@@ -64,7 +64,8 @@ pub fn allowed(mark: &Mark, tag: Tag) -> bool {
         Tag::NUMBER_ON => !food && mark.shape != Shape::Unknown,
         Tag::COUNT | Tag::COUNT_BACK | Tag::DOSES => counts,
         Tag::SHARE => {
-            counts || (!food && mark.classes.has(Classes::PRONOUN.or(Classes::OTHERS).or(Classes::HALF)))
+            let one_of = Classes::PRONOUN.or(Classes::OTHERS).or(Classes::HALF).or(Classes::ORDINAL);
+            counts || (!food && mark.classes.has(one_of))
         }
         Tag::AGAIN => {
             !food

@@ -84,6 +84,8 @@ pub struct Candidate {
     pub tags: Vec<Tag>,
     /// The order.
     pub order: Order,
+    /// The same for readings that give the same order.
+    pub key: u64,
     /// Logarithm of its share among all readings, by the roles alone.
     pub score: f32,
     /// What speaks against it as an order.
@@ -103,7 +105,7 @@ pub fn candidates(
     let candidate = |reading: decode::Reading| {
         let order = assemble(surface, resolver, &reading.tags);
         let points = rank::points(surface, resolver, &reading.tags, &order, second);
-        Candidate { tags: reading.tags, order, score: reading.score - sum, points }
+        Candidate { tags: reading.tags, key: order.key(), order, score: reading.score - sum, points }
     };
     readings.into_iter().map(candidate).collect()
 }
@@ -130,7 +132,7 @@ pub fn choose(candidates: &[Candidate], sense: &[f32]) -> Observed {
     for candidate in ranked {
         let share = total(candidate).exp();
         all += share;
-        match orders.iter_mut().find(|(known, _)| known.order == candidate.order) {
+        match orders.iter_mut().find(|(known, _)| known.key == candidate.key) {
             Some((_, sum)) => *sum += share,
             None => orders.push((candidate, share)),
         }
@@ -152,9 +154,9 @@ pub fn choose(candidates: &[Candidate], sense: &[f32]) -> Observed {
         tags: best.tags.clone(),
         order: best.order.clone(),
         shares: (share / all.max(1e-9), next / all.max(1e-9)),
-        by_roles: candidates.iter().filter(|c| c.order == best.order).map(|c| c.score.exp()).sum(),
+        by_roles: candidates.iter().filter(|c| c.key == best.key).map(|c| c.score.exp()).sum(),
         orders: orders.len(),
-        first: candidates.first().is_some_and(|c| c.order == best.order),
+        first: candidates.first().is_some_and(|c| c.key == best.key),
         each: best.score / best.tags.len().max(1) as f32,
         points: best.points,
     }

@@ -1,10 +1,12 @@
 //! Roles become an order: items, shares of them, wishes, and what does not fit.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use contracts::ModifierOp;
 use text::Classes;
 
 use crate::resolve::{By, Meant, Resolver, Thing};
-use crate::surface::Surface;
+use crate::surface::{Mark, Shape, Surface};
 use crate::tag::{Reach, Tag};
 
 /// A wish about a line.
@@ -62,7 +64,13 @@ impl Line {
                 kept.remove(at);
                 continue;
             }
-            let more = matches!(wish.op, ModifierOp::Add | ModifierOp::Extra);
+            // "a bean burrito with black beans"
+            let told = |other: &Wish| {
+                other.op == wish.op
+                    && other.thing.name == wish.thing.name
+                    && (other.thing.part || wish.thing.part)
+            };
+            let more = matches!(wish.op, ModifierOp::Add | ModifierOp::Extra) && !kept.iter().any(told);
             if more || !kept.contains(&wish) {
                 kept.push(wish);
             }
@@ -83,6 +91,34 @@ pub struct Order {
     pub misfits: Vec<String>,
     /// How many phrases were more than one thing: "lettuce cheese".
     pub split: usize,
+}
+
+impl Order {
+    /// A key that is the same for orders that a kitchen would cook the same, however they were read.
+    pub fn key(&self) -> u64 {
+        let mut keys: Vec<u64> = self.lines.iter().map(Line::key).collect();
+        keys.sort_unstable();
+        hash_of(&(keys, &self.unsold, self.misfits.len()))
+    }
+}
+
+impl Line {
+    fn key(&self) -> u64 {
+        let wish = |wish: &Wish| hash_of(&(wish.op as u8, &wish.thing.name, wish.thing.open, wish.doses));
+        let mut wishes: Vec<u64> = self.wishes.iter().map(wish).collect();
+        wishes.sort_unstable();
+        let meant = match &self.meant {
+            Meant::Item { item, .. } => hash_of(item),
+            other => hash_of(other),
+        };
+        hash_of(&(meant, self.count, &self.size, wishes))
+    }
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// So many of a line are different.
@@ -131,7 +167,9 @@ pub fn chunks(tags: &[Tag]) -> Vec<Chunk> {
 pub fn assemble(surface: &Surface<'_>, resolver: &Resolver<'_>, tags: &[Tag]) -> Order {
     let mut builder = Builder::new(surface, resolver);
     let mut at = 0;
-    for chunk in chunks(tags) {
+    let chunks = chunks(tags);
+    for (place, chunk) in chunks.iter().copied().enumerate() {
+        builder.leads = leads(surface, chunk, chunks.get(place + 1));
         while at < chunk.first {
             if surface.marks[at].shape.is_end() {
                 builder.sentence += 1;
@@ -141,6 +179,13 @@ pub fn assemble(surface: &Surface<'_>, resolver: &Resolver<'_>, tags: &[Tag]) ->
         builder.take(chunk);
     }
     builder.finish()
+}
+
+/// "a thin crust large pizza": what stands between an article and an item is the item's.
+fn leads(surface: &Surface<'_>, chunk: Chunk, next: Option<&Chunk>) -> bool {
+    let article = chunk.first.checked_sub(1).map(|at| &surface.marks[at]);
+    article.is_some_and(|mark| mark.classes.has(Classes::ARTICLE) && !mark.shape.is_food())
+        && next.is_some_and(|next| next.first == chunk.end && matches!(next.tag, Tag::ITEM | Tag::SIZE))
 }
 
 struct Builder<'a> {
@@ -159,6 +204,8 @@ struct Builder<'a> {
     doses: Option<u32>,
     /// Numbers and sizes of what is named only behind the last of them: "two small, one large latte".
     waiting: Vec<(u32, Option<String>)>,
+    /// The wish that is taken stands between an article and an item.
+    leads: bool,
     /// Wishes about all that follows: "everything without onions: ...".
     for_all: Vec<Wish>,
     heads: Vec<u32>,
@@ -185,6 +232,7 @@ impl<'a> Builder<'a> {
             early: None,
             for_all: Vec::new(),
             doses: None,
+            leads: false,
             waiting: Vec::new(),
             head_count: None,
             heads: Vec::new(),
@@ -217,8 +265,17 @@ impl<'a> Builder<'a> {
                 self.current = None;
             }
             Tag::COUNT => {
+                self.imply_item();
                 self.leave_early(usize::MAX);
                 let number = self.number(first, end);
+                if self
+                    .surface
+                    .marks
+                    .get(end)
+                    .is_some_and(|m| m.classes.has(Classes::NUMBER_AFTER) && !m.shape.is_food())
+                {
+                    self.misfits.push(format!("\"{}\" counts nothing", self.surface.words(first, end + 1)));
+                }
                 if number.is_some()
                     && self.size.is_some()
                     && let Some(count) = self.count.take()
@@ -281,12 +338,32 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn can_imply(&self) -> bool {
+        self.size.is_some() && self.resolver.made_to_order().is_some() && !self.ahead.is_empty()
+    }
+
+    /// "two large with tuna and chicken" where one thing of the menu is made to order: that one.
+    fn imply_item(&mut self) {
+        if !self.can_imply() {
+            return;
+        }
+        let Some((item, wish)) = self.resolver.made_to_order().zip(self.ahead.first()) else { return };
+        let (first, end) = wish.words;
+        self.early = None;
+        self.push(Meant::Item { item, by: By::Context }, first, end);
+    }
+
     /// Wishes that were meant for an item before belong to the one that follows only where it follows at once:
     /// "ham and pepper pizza", but not "with milk, two coffees".
     fn leave_early(&mut self, next: usize) {
         let Some(from) = self.early.take() else { return };
-        let apart = self.surface.marks.get(from..next).is_none_or(|m| m.iter().any(|m| m.shape.is_mark()));
-        if apart {
+        let divides = |mark: &Mark| {
+            mark.shape.is_mark() || (mark.classes.has(Classes::ARTICLE) && !mark.shape.is_food())
+        };
+        let apart = self.surface.marks.get(from..next).is_none_or(|marks| marks.iter().any(divides));
+        if apart && self.can_imply() {
+            self.imply_item();
+        } else if apart {
             self.misfits.push(format!("\"{}\": on what", self.surface.words(from.saturating_sub(1), from)));
         }
     }
@@ -322,6 +399,7 @@ impl<'a> Builder<'a> {
             self.push(meant.clone(), first, end);
             (self.count, self.size) = last;
         }
+        self.take_portion(&meant);
         let counted = self.count.is_some();
         let line = Line {
             phrase: self.resolver.own_words(self.surface, first, end),
@@ -334,6 +412,18 @@ impl<'a> Builder<'a> {
         self.drafts.push(Draft { line, counted, shares: Vec::new(), sentence: self.sentence });
         self.current = Some(self.drafts.len() - 1);
         self.in_share = false;
+    }
+
+    /// "six wings" where they come by six: one portion of them.
+    fn take_portion(&mut self, meant: &Meant) {
+        let (Meant::Item { item, .. }, Some(count)) = (meant, self.count) else { return };
+        if self.resolver.portion(*item) == Some(count) {
+            self.count = None;
+        } else if self.size.is_none()
+            && let Some(size) = self.resolver.portion_size(*item, count)
+        {
+            (self.count, self.size) = (None, Some(size));
+        }
     }
 
     fn again(&mut self, first: usize, end: usize) {
@@ -412,7 +502,8 @@ impl<'a> Builder<'a> {
     fn share(&mut self, first: usize, end: usize) {
         let number = self.number(first, end);
         let half = self.surface.marks[first..end].iter().any(|mark| mark.classes.has(Classes::HALF));
-        let wishes = std::mem::take(&mut self.ahead);
+        let mut wishes = std::mem::take(&mut self.ahead);
+        wishes.extend(self.take_last_wish(first));
         match self.current.and_then(|at| self.drafts.get_mut(at)) {
             Some(draft) => {
                 let count = if half { draft.line.count / 2 } else { number.unwrap_or(1) };
@@ -423,6 +514,13 @@ impl<'a> Builder<'a> {
             None if half && self.head_count.is_some() => self.count = self.head_count.map(|count| count / 2),
             None => self.misfits.push(format!("\"{}\": of what", self.surface.words(first, end))),
         }
+    }
+
+    /// "no lettuce on two": the wish that the share stands behind is the share's.
+    fn take_last_wish(&mut self, share: usize) -> Option<Wish> {
+        let onto = share.checked_sub(1).filter(|at| self.surface.marks[*at].classes.has(Classes::ONTO))?;
+        let draft = self.current.and_then(|at| self.drafts.get_mut(at)).filter(|_| !self.in_share)?;
+        draft.line.wishes.pop_if(|wish| wish.words.1 == onto)
     }
 
     /// Changes size and wishes of what is spoken of.
@@ -438,6 +536,11 @@ impl<'a> Builder<'a> {
     fn wish(&mut self, chunk: Chunk) {
         let Chunk { tag, first, end } = chunk;
         let Some((op, reach)) = tag.as_wish() else { return };
+        // "a sesame bagel, toasted": the first that is named is no wish.
+        let first_named = self.drafts.is_empty() && op == ModifierOp::Add;
+        if first_named && self.resolver.item_as_option(self.surface, first, end, &Meant::Nothing).is_some() {
+            return self.item(first, end);
+        }
         let thing = match op {
             ModifierOp::Note => Thing {
                 name: self.resolver.own_words(self.surface, first, end),
@@ -456,6 +559,19 @@ impl<'a> Builder<'a> {
                 self.resolver.thing(self.surface, (first, end), op, item)
             }
         };
+        if op == ModifierOp::Extra && !thing.option && self.is_manner(first, end) {
+            let name = self.resolver.own_words(self.surface, first.saturating_sub(1), end);
+            let thing = Thing { name, in_house: true, ..thing };
+            return self.put(Wish { op: ModifierOp::Note, thing, doses: 1, words: (first, end) }, reach);
+        }
+        // "egg left off"
+        let op = match self.surface.marks.get(end) {
+            Some(mark) if mark.classes.has(Classes::LEFT_OFF) && !mark.shape.is_food() => match op {
+                ModifierOp::Add | ModifierOp::Extra => ModifierOp::Remove,
+                op => op,
+            },
+            _ => op,
+        };
         let doses = self.doses.take().unwrap_or(1);
         if !thing.option
             && op != ModifierOp::Note
@@ -470,12 +586,25 @@ impl<'a> Builder<'a> {
         self.put(Wish { op, thing, doses, words: (first, end) }, reach);
     }
 
+    /// "extra hot", "extra crispy": how it comes, not what is in it.
+    fn is_manner(&self, first: usize, end: usize) -> bool {
+        let extra = first.checked_sub(1).is_some_and(|at| self.surface.marks[at].classes.has(Classes::EXTRA));
+        extra && self.surface.marks[first..end].iter().all(|mark| mark.shape == Shape::Language)
+    }
+
     /// Puts a wish where it belongs.
     fn put(&mut self, wish: Wish, reach: Reach) {
         let (op, (first, end)) = (wish.op, wish.words);
         match reach {
             // "ham and pepper pizza": before there is any line, a wish waits for one.
-            Reach::Back if self.drafts.is_empty() && op != ModifierOp::Note => {
+            // "a cola and one large ham pizza": a number or size belongs to an item, and so does what follows it.
+            Reach::Back
+                if op != ModifierOp::Note
+                    && (self.drafts.is_empty()
+                        || self.leads
+                        || self.count.is_some()
+                        || self.size.is_some()) =>
+            {
                 self.early = Some(end);
                 self.ahead.push(wish);
             }
@@ -500,6 +629,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Order {
+        self.imply_item();
         if self.count.is_some() {
             self.misfits.push("a number belongs to nothing".to_owned());
         }

@@ -135,10 +135,12 @@ enum Point {
     Split,
     /// Options named in a note.
     OptionInNote,
+    /// A word of size without a role.
+    IdleSize,
 }
 
 /// How many points of sense there are.
-pub const POINTS: usize = Point::OptionInNote as usize + 1;
+pub const POINTS: usize = Point::IdleSize as usize + 1;
 
 // Which of them there are is a set of bits, where the kind is judged.
 const _: () = assert!(POINTS <= 64);
@@ -319,6 +321,8 @@ impl Tally<'_> {
         let idle = |(tag, mark): &(&Tag, &Mark)| {
             **tag == Tag::TALK && mark.number.is_some_and(|n| n > 1) && !mark.shape.is_food()
         };
+        let size = |(tag, mark): &(&Tag, &Mark)| **tag == Tag::TALK && mark.sized;
+        self.add(Point::IdleSize, self.tags.iter().zip(&self.surface.marks).filter(size).count());
         self.add(Point::IdleNumber, self.tags.iter().zip(&self.surface.marks).filter(idle).count());
     }
 

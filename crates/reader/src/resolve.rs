@@ -5,7 +5,7 @@ use menu::Lexicon;
 use menu::lexicon::{How, Target};
 use text::{Classes, Kind, Token, tokens};
 
-use crate::surface::{Mark, Surface};
+use crate::surface::{Mark, Surface, is_head, is_option_head};
 
 /// What a phrase means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,6 +80,12 @@ const PLAIN: &[&str] = &[
     "steamed",
     "fresh",
     "small",
+    "can",
+    "bottle",
+    "glass",
+    "cup",
+    "pot",
+    "portion",
     "homemade",
     "classique",
     "nature",
@@ -115,6 +121,61 @@ pub struct Names {
     size_numbers: Vec<u32>,
     /// What each option is: "sauce", as stems.
     kinds: Vec<String>,
+    /// The last word of each option's name as it is written.
+    option_ends: Vec<String>,
+    /// How many pieces an item's name says it has: "Hot Wings (6)".
+    portions: Vec<Option<u32>>,
+    /// The item that customers build, where there is one: "Build Your Own Pizza".
+    made_to_order: Option<u16>,
+}
+
+/// How names say that something comes by so many.
+const PIECES: &[&str] =
+    &["piece", "pc", "pcs", "ct", "count", "stuck", "stk", "pieza", "unidad", "ud", "uds"];
+/// What comes by so many pieces.
+const BY_PIECES: &[&str] = &[
+    "wing",
+    "tender",
+    "nugget",
+    "strip",
+    "bite",
+    "popper",
+    "boneles",
+    "boneless",
+    "bone",
+    "drum",
+    "drumstick",
+    "flat",
+    "rib",
+    "shrimp",
+    "prawn",
+    "dumpling",
+    "gyoza",
+    "stick",
+    "alita",
+    "flugel",
+];
+/// Kinds of dishes that customers build.
+const BUILT: &[&str] =
+    &["pizza", "burger", "burrito", "sandwich", "sub", "wrap", "bowl", "salad", "bagel", "poke"];
+
+/// The number of pieces that a name says, as digits in brackets or before "pieces".
+fn pieces(name: &str) -> Option<u32> {
+    let tokens = tokens(name);
+    tokens.iter().enumerate().find_map(|(at, token)| {
+        let Kind::Number(number) = token.kind else { return None };
+        let bracketed = name[..token.start].ends_with('(');
+        let counted = tokens.get(at + 1).is_some_and(|next| PIECES.contains(&next.stem.as_str()));
+        number.filter(|_| bracketed || counted)
+    })
+}
+
+/// Whether customers build this item themselves.
+fn is_built(name: &str, aliases: &[String]) -> bool {
+    let words = |name: &str| -> Vec<String> { tokens(name).into_iter().map(|token| token.stem).collect() };
+    let kind = |name: &str| matches!(words(name).as_slice(), [word] if BUILT.contains(&word.as_str()));
+    let own = words(name).windows(2).any(|pair| pair == ["your", "own"]);
+    own || kind(name) || aliases.iter().any(|alias| kind(alias))
 }
 
 impl Names {
@@ -131,6 +192,16 @@ impl Names {
             items: menu.items.iter().map(|item| all(&item.name, &item.aliases)).collect(),
             options: menu.options.iter().map(|option| all(&option.name, &option.aliases)).collect(),
             plain: PLAIN.iter().flat_map(|word| words(word)).collect(),
+            option_ends: menu
+                .options
+                .iter()
+                .map(|option| tokens(&option.name).pop().map(|token| token.text).unwrap_or_default())
+                .collect(),
+            portions: menu.items.iter().map(|item| pieces(&item.name)).collect(),
+            made_to_order: {
+                let mut built = (0_u16..).zip(&menu.items).filter(|(_, i)| is_built(&i.name, &i.aliases));
+                built.next().filter(|_| built.next().is_none()).map(|(at, _)| at)
+            },
             categories: menu.items.iter().map(|item| words(&item.category)).collect(),
             kinds: menu
                 .options
@@ -172,7 +243,12 @@ impl<'l> Resolver<'l> {
     /// The item that the words from `first` up to `end` mean; `heads` are words that spoke of its kind before.
     pub fn item(&self, surface: &Surface<'_>, first: usize, end: usize, heads: &[u32]) -> Meant {
         let content = self.content(surface, first, end);
-        let whole = self.whole(surface, first, end, item_of);
+        let mut whole = self.whole(surface, first, end, item_of);
+        if whole.is_empty() && first + 1 < end {
+            // "tuna sandwich" where the menu writes "Tuna".
+            whole = self.whole(surface, first, end - 1, item_of);
+            whole.retain(|item| is_head(surface.tokens.get(end - 1), *item, self.lexicon));
+        }
         match whole.as_slice() {
             [item] => return Meant::Item { item: *item, by: By::Name },
             [] => {}
@@ -339,9 +415,19 @@ impl<'l> Resolver<'l> {
     /// The size that the words mean, as the options call it.
     pub fn size(&self, surface: &Surface<'_>, first: usize, end: usize) -> Option<String> {
         const SAME: [&[&str]; 3] = [
-            &["small", "little", "mini", "kids", "child", "short", "klein", "petit", "pequeno", "sm"],
-            &["medium", "regular", "normal", "middle", "standard", "mittel", "moyen", "mediano", "med"],
-            &["large", "big", "grande", "grand", "xl", "tall", "huge", "gross", "lg"],
+            &[
+                "small", "smaller", "smallest", "little", "mini", "kids", "child", "short", "klein",
+                "kleine", "kleinen", "kleiner", "kleines", "petit", "petite", "pequeno", "pequena", "sm",
+                "sml",
+            ],
+            &[
+                "medium", "regular", "normal", "middle", "standard", "mittel", "mittlere", "moyen",
+                "moyenne", "mediano", "mediana", "med", "reg",
+            ],
+            &[
+                "large", "larger", "largest", "big", "bigger", "biggest", "grande", "grand", "xl", "tall",
+                "huge", "gross", "grosse", "grossen", "grosser", "grosses", "lg", "lge", "lrg",
+            ],
         ];
         let options = &self.lexicon.menu().options;
         let sizes = |target| match target {
@@ -384,6 +470,26 @@ impl<'l> Resolver<'l> {
         number > 1 && self.names.size_numbers.contains(&number)
     }
 
+    /// How many pieces are one of the item: "Hot Wings (6)".
+    pub fn portion(&self, item: u16) -> Option<u32> {
+        *self.names.portions.get(usize::from(item))?
+    }
+
+    /// The size by which so many pieces of the item come: "6 Piece" for six wings.
+    pub fn portion_size(&self, item: u16, count: u32) -> Option<String> {
+        let name = self.item_name(item);
+        if !tokens(name).iter().any(|token| BY_PIECES.contains(&token.stem.as_str())) {
+            return None;
+        }
+        let sizes = self.lexicon.menu().options.iter().filter(|option| option.kind == "size");
+        sizes.into_iter().find(|size| pieces(&size.name) == Some(count)).map(|size| size.name.clone())
+    }
+
+    /// The item that customers build, where there is just one: "Build Your Own Pizza".
+    pub fn made_to_order(&self) -> Option<u16> {
+        self.names.made_to_order
+    }
+
     /// Whether the item has something in its name, description or category.
     pub fn has(&self, item: u16, surface: &Surface<'_>, first: usize, end: usize) -> bool {
         self.content(surface, first, end).iter().any(|content| {
@@ -405,6 +511,12 @@ impl<'l> Resolver<'l> {
         let options = &self.lexicon.menu().options;
         let named_whole = |(first, end)| self.whole(surface, first, end, |target| self.option_of(target));
         let mut whole = named_whole((first, end));
+        if whole.is_empty() && first + 1 < end {
+            // "cheddar cheese" where the menu writes "Cheddar".
+            whole = named_whole((first, end - 1));
+            whole.retain(|option| is_option_head(surface.tokens.get(end - 1), *option, self.lexicon));
+        }
+        let end = if whole.is_empty() { self.without_kind(surface, first, end) } else { end };
         let (first, end) = match whole.is_empty() {
             true => trimmed(surface, first, end),
             false => (first, end),
@@ -426,15 +538,26 @@ impl<'l> Resolver<'l> {
             let name = self.own_words(surface, first, end);
             Thing { name, option: false, in_house, open: false, part }
         };
+        let adds = op == ModifierOp::Add;
+        let has = !adds && item.is_some_and(|item| self.has(item, surface, first, end));
         match whole.as_slice() {
-            [id] => return named(*id, false, false),
+            // "hold the almonds" is about those in it, not about the almond milk that the house has too.
+            [id] if has && self.is_elliptic(*id, &content) => return own(false),
+            // "veggies" is rather the option Grilled Veggies than the option Veggie.
+            [id] => {
+                let rather = self.written_so(surface, first, end, *id);
+                return named(rather.unwrap_or(*id), false, rather.is_some());
+            }
             [id, ..] => return named(*id, true, false),
             [] => {}
         }
         // "no lettuce" is about the lettuce in it, not about the lettuce wrap that the house has too.
-        let adds = op == ModifierOp::Add;
-        if !adds && item.is_some_and(|item| self.has(item, surface, first, end)) {
-            return own(false);
+        if has && let Some(item) = item {
+            // "no pico" where the pico de gallo in it is an option.
+            return match self.had_option(item, &content) {
+                Some(id) => named(id, false, false),
+                None => own(false),
+            };
         }
         let mut fitting = self.fitting(surface, &content, adds);
         if fitting.is_empty() {
@@ -490,6 +613,56 @@ impl<'l> Resolver<'l> {
             Target::Option(id) if !self.lexicon.is_size(id) => Some(id),
             _ => None,
         }
+    }
+
+    /// The only option whose name ends with a word just as it is written, where this one's name does not.
+    fn written_so(&self, surface: &Surface<'_>, first: usize, end: usize, option: u16) -> Option<u16> {
+        let written = surface.tokens.get(end.checked_sub(1)?).filter(|token| token.text != token.stem)?;
+        let last = |id: u16| self.names.option_ends.get(usize::from(id)).map(String::as_str);
+        let aliases = &self.lexicon.menu().options.get(usize::from(option))?.aliases;
+        let so = |id: &u16| last(*id) == Some(written.text.as_str());
+        if first + 1 != end || so(&option) || aliases.iter().any(|alias| alias.to_lowercase() == written.text)
+        {
+            return None;
+        }
+        let mut others = (0..self.names.options.len() as u16).filter(so);
+        others.next().filter(|_| others.next().is_none())
+    }
+
+    /// The only option that has all of the words in its name, where the item has all words of that name.
+    fn had_option(&self, item: u16, content: &[Content]) -> Option<u16> {
+        let has = |word: &u32| {
+            let word = self.lexicon.word(*word);
+            word.described.contains(&item) || word.parts.iter().any(|part| part.target == Target::Item(item))
+        };
+        let mut found = (0..self.names.options.len() as u16).filter(|id| {
+            let name = self.names.options.get(usize::from(*id)).and_then(|names| names.first());
+            !self.lexicon.is_size(*id)
+                && name.is_some_and(|name| {
+                    name.iter().all(has)
+                        && content.iter().all(|c| c.word.is_some_and(|word| name.contains(&word)))
+                })
+        });
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// The end of a phrase without the kind of option that it closes with: "salted caramel ice cream".
+    fn without_kind(&self, surface: &Surface<'_>, first: usize, end: usize) -> usize {
+        let two = end.checked_sub(2).filter(|at| *at > first);
+        let is_kind = |at: &usize| {
+            let [one, other] = &surface.tokens[*at..end] else { return false };
+            self.names.kinds.iter().any(|kind| kind.strip_prefix(&one.text) == Some(other.stem.as_str()))
+        };
+        two.filter(is_kind).unwrap_or(end)
+    }
+
+    /// Whether the words leave out what the option is: "almond" of "Almond Milk".
+    fn is_elliptic(&self, option: u16, content: &[Content]) -> bool {
+        let name = self.names.options.get(usize::from(option)).and_then(|names| names.first());
+        name.is_some_and(|name| {
+            let said = |word: &u32| content.iter().any(|c| c.word == Some(*word));
+            name.last().is_some_and(|last| !said(last)) && name.iter().any(said)
+        })
     }
 
     fn names_option(&self, word: u32, option: u16) -> bool {

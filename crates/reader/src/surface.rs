@@ -181,8 +181,8 @@ impl<'t> Surface<'t> {
         let language = lexicon.language_of(&tokens);
         let mut marks: Vec<Mark> = tokens.iter().map(plain_mark).collect();
         mark_language(&tokens, &mut marks, language, lexicon);
-        let meant = mark_known(&tokens, &mut marks, language, lexicon);
-        mark_names(&meant, &mut marks, lexicon);
+        let mut meant = mark_known(&tokens, &mut marks, language, lexicon);
+        mark_names(&mut meant, &mut marks, lexicon);
         for (token, mark) in tokens.iter().zip(&mut marks) {
             let plain = mark.classes == Classes::NONE && token.kind == Kind::Word;
             if plain && text::common::is_common(language, token.key) {
@@ -329,38 +329,139 @@ fn as_one(first: &Token, second: &Token, lexicon: &Lexicon) -> Option<Known> {
 }
 
 /// Whole names and aliases, the longest first from left to right.
-fn mark_names(meant: &[Token], marks: &mut [Mark], lexicon: &Lexicon) {
+fn mark_names(meant: &mut [Token], marks: &mut [Mark], lexicon: &Lexicon) {
     let mut at = 0;
     while at < meant.len() {
-        let (mut longest, mut item, mut option, mut size) = (0, false, false, false);
+        spell_number(meant, &marks[at], at, lexicon);
+        let (mut longest, mut item, mut option, mut size) = (0, None, None, false);
         lexicon.names_at(meant, at, |length, hit| {
             if !hit.whole || length < longest {
                 return;
             }
             if length > longest {
-                (longest, item, option, size) = (length, false, false, false);
+                (longest, item, option, size) = (length, None, None, false);
             }
             match hit.target {
-                Target::Item(_) => item = true,
+                Target::Item(id) => item = Some(id),
                 Target::Option(id) if lexicon.is_size(id) => size = true,
-                Target::Option(_) => option = true,
+                Target::Option(id) => option = Some(id),
             }
         });
-        let function = longest == 1 && marks[at].classes.has(FUNCTION) && !item;
-        if longest == 0 || function {
+        let function = longest == 1 && marks[at].classes.has(FUNCTION) && item.is_none();
+        // "1" is the first combo's name only behind "number".
+        let said = at.checked_sub(1).is_some_and(|before| {
+            marks[before].shape == Shape::Sign || marks[before].classes.has(Classes::NUMBER_BEFORE)
+        });
+        let digits = longest == 1 && matches!(meant[at].kind, Kind::Number(_)) && !said;
+        if longest == 0 || function || digits {
             at += 1;
             continue;
         }
-        let (first, inside) = match (item, option, size) {
+        let next = meant.get(at + longest).filter(|_| !begins_name(meant, at + longest, lexicon));
+        let headed = item.is_some_and(|item| is_head(next, item, lexicon));
+        let named = option.is_some_and(|option| is_option_head(next, option, lexicon));
+        let (first, inside) = match (item.is_some() && !named, option.is_some() && !headed, size) {
             (true, true, _) => (Shape::Either, Shape::EitherIn),
             (true, false, _) => (Shape::Item, Shape::ItemIn),
             (false, true, _) => (Shape::Option, Shape::OptionIn),
             (false, false, _) => (Shape::Size, Shape::SizeIn),
         };
+        longest += usize::from(headed || named);
         for (offset, mark) in marks[at..at + longest].iter_mut().enumerate() {
             mark.shape = if offset == 0 { first } else { inside };
         }
         at += longest;
+    }
+}
+
+/// Whether a word behind an item's name says only what the item is: "tuna sandwich" where the menu lists Tuna among
+/// the sandwiches.
+pub(crate) fn is_head(token: Option<&Token>, item: u16, lexicon: &Lexicon) -> bool {
+    const HEADS: &[&str] = &[
+        "sandwich",
+        "sub",
+        "hoagie",
+        "burger",
+        "pizza",
+        "wrap",
+        "burrito",
+        "taco",
+        "quesadilla",
+        "bowl",
+        "bagel",
+        "panini",
+        "toastie",
+        "sundae",
+        "shake",
+        "smoothie",
+        "sushi",
+        "pasta",
+        "curry",
+        "drink",
+        "soda",
+        "cookie",
+        "chip",
+        "crisp",
+    ];
+    let known = token.filter(|token| HEADS.contains(&token.stem.as_str())).and_then(|t| lexicon.known(t));
+    known.is_some_and(|known| lexicon.word(known.word).described.contains(&item))
+}
+
+/// Whether a word behind an option's name says only what the option is: "cheddar cheese", "chipotle sauce".
+pub(crate) fn is_option_head(token: Option<&Token>, option: u16, lexicon: &Lexicon) -> bool {
+    const SAUCES: &[&str] = &["sauce", "dressing", "syrup"];
+    const CHEESES: &[&str] = &[
+        "american",
+        "blue",
+        "brie",
+        "cheddar",
+        "cotija",
+        "feta",
+        "fontina",
+        "goat",
+        "gouda",
+        "gruyere",
+        "halloumi",
+        "jack",
+        "manchego",
+        "mozzarella",
+        "parmesan",
+        "pepperjack",
+        "provolone",
+        "ricotta",
+        "swiss",
+    ];
+    let Some(token) = token else { return false };
+    let Some(option) = lexicon.menu().options.get(usize::from(option)) else { return false };
+    let cheese = || tokens(&option.name).last().is_some_and(|last| CHEESES.contains(&last.stem.as_str()));
+    let kind = || tokens(&option.kind).last().is_some_and(|last| last.stem == token.stem);
+    SAUCES.contains(&token.stem.as_str()) || (token.stem == "cheese" && cheese()) || kind()
+}
+
+/// Whether a name of the menu begins here.
+fn begins_name(meant: &[Token], at: usize, lexicon: &Lexicon) -> bool {
+    let mut begins = false;
+    lexicon.names_at(meant, at, |_, hit| begins |= hit.whole);
+    begins
+}
+
+/// "fourteen inch" where the menu writes "14 inch", and the other way round.
+fn spell_number(meant: &mut [Token], mark: &Mark, at: usize, lexicon: &Lexicon) {
+    const WORDS: [&str; 13] = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
+    let Some(number) = mark.number.filter(|_| mark.known.is_none()) else { return };
+    let other = match meant[at].kind {
+        Kind::Word => number.to_string(),
+        _ => WORDS.get(number as usize).map(|word| (*word).to_owned()).unwrap_or_default(),
+    };
+    let said = std::mem::replace(&mut meant[at].stem, other.clone());
+    let mut found = false;
+    lexicon.names_at(meant, at, |length, hit| found |= length > 1 && hit.whole);
+    match found {
+        true => meant[at].text = other,
+        false => meant[at].stem = said,
     }
 }
 

@@ -211,6 +211,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 accented: false,
             });
         } else {
+            let short_form = c == '.' && is_short_form(out.last(), start);
             let mut mark = |kind, text: &str| {
                 out.push(Token {
                     text: text.to_owned(),
@@ -235,6 +236,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     }
                 }
                 ':' => mark(Kind::Comma, ":"),
+                '.' if short_form && chars.peek().is_some_and(|(_, next)| *next != '\n') => {}
                 '.' | '!' | ';' | '\n' | '…' | '。' | '！' => mark(Kind::Stop, "."),
                 '?' | '？' | '؟' => mark(Kind::Question, "?"),
                 '$' | '€' | '£' | '#' => mark(Kind::Sign, c.encode_utf8(&mut [0; 4])),
@@ -250,6 +252,15 @@ pub fn tokens(text: &str) -> Vec<Token> {
         }
     }
     out
+}
+
+/// "Dr. Pepper", "lg. coke": a point that ends no sentence.
+fn is_short_form(last: Option<&Token>, at: usize) -> bool {
+    const SHORT: &[&str] = &[
+        "dr", "mr", "mrs", "ms", "st", "jr", "nr", "vs", "approx", "inkl", "gr", "kl", "lg", "sm", "med",
+        "reg",
+    ];
+    last.is_some_and(|token| token.end == at && SHORT.contains(&token.text.as_str()))
 }
 
 fn push_word(out: &mut Vec<Token>, word: String, start: usize, end: usize) {

@@ -134,6 +134,8 @@ classes! {
     AS_IT_IS = 54,
     /// "left off", behind what is left out.
     LEFT_OFF = 55,
+    /// "first": one of several.
+    ORDINAL = 56,
 }
 
 impl Classes {
@@ -271,6 +273,7 @@ const NAMES: &[(&str, Classes)] = &[
     ("address", Classes::ADDRESS),
     ("as_it_is", Classes::AS_IT_IS),
     ("left_off", Classes::LEFT_OFF),
+    ("ordinal", Classes::ORDINAL),
     ("plain", Classes::PLAIN),
 ];
 
