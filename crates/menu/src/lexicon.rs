@@ -1,6 +1,6 @@
 //! The menu as the parser needs it: every name, alias and part of a name, ready to be found in a text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use text::key::{self, Key, KeyMap};
@@ -319,14 +319,25 @@ impl Lexicon {
     /// Other names of the same food.
     fn add_common_names(&mut self) {
         let food = text::food::food();
+        // "queso" is what this menu calls queso, not any cheese.
+        let own: HashSet<Key> = self.stems.iter().filter_map(|stem| self.own_word(stem)).collect();
         for group in &food.same {
             let here: Vec<bool> = group.iter().map(|name| self.has_words(name)).collect();
             for (name, _) in group.iter().zip(here).filter(|(_, here)| *here) {
-                for other in group.iter().filter(|other| *other != name) {
-                    self.add_same(&other.concat(), name);
+                for other in group.iter().filter(|other| *other != name).map(|other| other.concat()) {
+                    if !own.contains(&key::of(&other)) {
+                        self.add_same(&other, name);
+                    }
                 }
             }
         }
+    }
+
+    /// The key of a word that stands in a name of the menu.
+    fn own_word(&self, stem: &str) -> Option<Key> {
+        let key = key::of(stem);
+        let number = self.by_stem.get(&key)?;
+        (!self.words[*number as usize].parts.is_empty()).then_some(key)
     }
 
     /// Whether the menu has all of these words.

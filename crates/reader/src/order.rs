@@ -536,9 +536,12 @@ impl<'a> Builder<'a> {
     fn wish(&mut self, chunk: Chunk) {
         let Chunk { tag, first, end } = chunk;
         let Some((op, reach)) = tag.as_wish() else { return };
-        // "a sesame bagel, toasted": the first that is named is no wish.
-        let first_named = self.drafts.is_empty() && op == ModifierOp::Add;
-        if first_named && self.resolver.item_as_option(self.surface, first, end, &Meant::Nothing).is_some() {
+        // "a sesame bagel, toasted", "and an onion bagel": no wish, but "on an onion bagel" is one.
+        let apart = self.drafts.is_empty() || self.begins_anew(first);
+        if op == ModifierOp::Add
+            && apart
+            && self.resolver.item_as_option(self.surface, first, end, &Meant::Nothing).is_some()
+        {
             return self.item(first, end);
         }
         let thing = match op {
@@ -584,6 +587,15 @@ impl<'a> Builder<'a> {
             return;
         }
         self.put(Wish { op, thing, doses, words: (first, end) }, reach);
+    }
+
+    /// Whether an article stands before a phrase and no "on" or "with" before that.
+    fn begins_anew(&self, first: usize) -> bool {
+        let has = |back: usize, classes: Classes| {
+            let mark = first.checked_sub(back).map(|at| &self.surface.marks[at]);
+            mark.is_some_and(|mark| mark.classes.has(classes) && !mark.shape.is_food())
+        };
+        has(1, Classes::ARTICLE) && !has(2, Classes::ONTO.or(Classes::WITH).or(Classes::INSTEAD))
     }
 
     /// "extra hot", "extra crispy": how it comes, not what is in it.

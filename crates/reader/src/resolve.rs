@@ -542,7 +542,10 @@ impl<'l> Resolver<'l> {
         let has = !adds && item.is_some_and(|item| self.has(item, surface, first, end));
         match whole.as_slice() {
             // "hold the almonds" is about those in it, not about the almond milk that the house has too.
-            [id] if has && self.is_elliptic(*id, &content) => return own(false),
+            [id] if has && self.is_elliptic(*id, &content) => {
+                let had = item.and_then(|item| self.had_option(item, &content));
+                return if had == Some(*id) { named(*id, false, false) } else { own(false) };
+            }
             // "veggies" is rather the option Grilled Veggies than the option Veggie.
             [id] => {
                 let rather = self.written_so(surface, first, end, *id);
