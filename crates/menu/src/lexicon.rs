@@ -326,7 +326,8 @@ impl Lexicon {
             for (name, _) in group.iter().zip(here).filter(|(_, here)| *here) {
                 for other in group.iter().filter(|other| *other != name).map(|other| other.concat()) {
                     if !own.contains(&key::of(&other)) {
-                        self.add_same(&other, name);
+                        self.add_spelling(&name.concat(), &other);
+                        self.add_part_name(&other, name);
                     }
                 }
             }
@@ -529,17 +530,25 @@ impl Lexicon {
     /// Where a name has the words `other`, the word `one` stands for them, and the other way round.
     fn add_same(&mut self, one: &str, other: &[String]) {
         let joined: String = other.concat();
-        for (from, to) in [(joined.as_str(), one), (one, joined.as_str())] {
-            if let Some(targets) = self.names.get(&key::of(from)).cloned() {
-                let entry = self.names.entry(key::of(to)).or_default();
-                for written in targets {
-                    if !entry.iter().any(|w| w.target == written.target) {
-                        entry.push(Written { score: written.score * 0.97, ..written });
-                    }
-                }
-                self.write_beginnings(to);
+        self.add_spelling(&joined, one);
+        self.add_spelling(one, &joined);
+        self.add_part_name(one, other);
+    }
+
+    /// What is called `from` is also called `to`.
+    fn add_spelling(&mut self, from: &str, to: &str) {
+        let Some(targets) = self.names.get(&key::of(from)).cloned() else { return };
+        let entry = self.names.entry(key::of(to)).or_default();
+        for written in targets {
+            if !entry.iter().any(|w| w.target == written.target) {
+                entry.push(Written { score: written.score * 0.97, ..written });
             }
         }
+        self.write_beginnings(to);
+    }
+
+    /// The word `one` stands for the words `other` wherever a name has them.
+    fn add_part_name(&mut self, one: &str, other: &[String]) {
         // As parts: "coke" for every name that has all of "coca" and "cola".
         let numbers: Vec<u32> = other.iter().filter_map(|s| self.by_stem.get(&key::of(s)).copied()).collect();
         if numbers.len() == other.len() && !self.by_stem.contains_key(&key::of(one)) {
