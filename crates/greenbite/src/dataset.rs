@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, SecondsFormat, Utc, Weekday};
+use contracts::ModifierOp;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -87,25 +88,11 @@ pub enum Kind {
     Miscellaneous,
 }
 
-/// What to do with a topping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// Put it on.
-    Add,
-    /// Leave it out.
-    Remove,
-    /// More than usual.
-    Extra,
-    /// Less than usual.
-    Light,
-}
-
 /// One wish about an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelModifier {
     /// What to do.
-    pub op: Op,
+    pub op: ModifierOp,
     /// With what.
     pub name: String,
 }

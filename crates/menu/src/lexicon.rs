@@ -822,3 +822,57 @@ fn deletions(word: &str, count: usize) -> Vec<Key> {
     out.dedup();
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MenuItem, MenuOption};
+
+    fn lexicon(items: &[&str], options: &[&str]) -> Lexicon {
+        let option = |name: &&str| MenuOption {
+            kind: "topping".to_owned(),
+            name: (*name).to_owned(),
+            aliases: Vec::new(),
+            price_cents: 0,
+        };
+        let items = items.iter().map(|name| MenuItem::new(*name, "", 100)).collect();
+        Lexicon::with_common_names(Menu::new(items, options.iter().map(option).collect()))
+    }
+
+    /// What the words are the whole name of.
+    fn whole(lexicon: &Lexicon, words: &str) -> Vec<Target> {
+        let tokens = tokens(words);
+        let mut found = Vec::new();
+        lexicon.names_at(&tokens, 0, |length, hit| {
+            if hit.whole && length == tokens.len() && !found.contains(&hit.target) {
+                found.push(hit.target);
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn a_word_of_the_menus_own_is_no_other_name_of_something_else() {
+        let menu = lexicon(&["Queso Blanco"], &["Cheese"]);
+        assert_eq!(whole(&menu, "queso"), []);
+        assert_eq!(whole(&lexicon(&["Burrito"], &["Cheese"]), "queso"), [Target::Option(0)]);
+    }
+
+    #[test]
+    fn kinds_of_dishes_have_names_in_other_languages_and_any_burger_is_no_hamburger() {
+        assert_eq!(whole(&lexicon(&["French Fries"], &[]), "papas fritas"), [Target::Item(0)]);
+        assert_eq!(whole(&lexicon(&["Hamburger", "Fish Burger"], &[]), "burger"), []);
+    }
+
+    #[test]
+    fn a_number_of_pieces_in_brackets_is_no_needed_part_of_a_name() {
+        assert_eq!(whole(&lexicon(&["Hot Wings (6)"], &[]), "hot wings"), [Target::Item(0)]);
+    }
+
+    #[test]
+    fn another_first_letter_makes_another_word() {
+        let menu = lexicon(&["Large Cola"], &[]);
+        let corrected = |word: &str| menu.corrected(&tokens(word)[0]).is_some();
+        assert!(corrected("lareg") && !corrected("marge"));
+    }
+}

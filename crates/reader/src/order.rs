@@ -296,10 +296,7 @@ impl<'a> Builder<'a> {
                 self.leave_early(usize::MAX);
                 self.size = self.resolver.size(self.surface, first, end).or(self.size.take());
             }
-            Tag::SIZE_BACK => {
-                let size = self.resolver.size(self.surface, first, end);
-                self.on_current(|place| *place.0 = size);
-            }
+            Tag::SIZE_BACK => self.size_back(first, end),
             _ => self.wish(chunk),
         }
     }
@@ -482,6 +479,13 @@ impl<'a> Builder<'a> {
 
     fn count_back(&mut self, first: usize, end: usize) {
         let number = self.number(first, end);
+        // "a pot of tea for two": people.
+        const FOR: &[&str] = &["for", "fur", "pour", "para"];
+        let people =
+            first.checked_sub(1).is_some_and(|at| FOR.contains(&self.surface.tokens[at].text.as_str()));
+        if people {
+            self.misfits.push(format!("\"{}\" may be people", self.surface.words(first - 1, end)));
+        }
         let draft = self.current.and_then(|at| self.drafts.get_mut(at));
         match (draft, number) {
             (Some(draft), Some(number)) => {
@@ -496,6 +500,28 @@ impl<'a> Builder<'a> {
                 draft.counted = true;
             }
             _ => self.misfits.push(format!("\"{}\": of what", self.surface.words(first, end))),
+        }
+    }
+
+    fn size_back(&mut self, first: usize, end: usize) {
+        let size = self.resolver.size(self.surface, first, end);
+        let before = first.checked_sub(1).map(|at| &self.surface.marks[at]);
+        // "..., all large"
+        if before.is_some_and(|mark| mark.classes.has(Classes::ALL_OF) && !mark.shape.is_food()) {
+            for line in self.drafts.iter_mut().map(|draft| &mut draft.line).filter(|line| line.size.is_none())
+            {
+                line.size.clone_from(&size);
+            }
+            return;
+        }
+        let corrected = self.surface.marks[..first].iter().any(|mark| mark.classes.has(Classes::CORRECT));
+        let mut other = false;
+        self.on_current(|place| {
+            other = place.0.is_some() && *place.0 != size;
+            *place.0 = size;
+        });
+        if other && !corrected {
+            self.misfits.push(format!("\"{}\": two sizes", self.surface.words(first, end)));
         }
     }
 
@@ -695,32 +721,147 @@ mod tests {
     use super::*;
     use crate::resolve::Names;
 
-    /// The lines of a reading: `2 Large Cola`.
-    fn lines(text: &str, tags: &[Tag]) -> Vec<String> {
-        let sizes = ["Small", "Large"].map(|name| MenuOption {
-            kind: "size".to_owned(),
-            name: name.to_owned(),
-            aliases: Vec::new(),
-            price_cents: 0,
-        });
-        let menu = Menu::new(vec![MenuItem::new("Cola", "", 250)], sizes.to_vec());
-        let lexicon = Lexicon::with_common_names(menu);
+    fn add() -> Tag {
+        Tag::wish(ModifierOp::Add, Reach::Back)
+    }
+
+    fn option(kind: &str, name: &str) -> MenuOption {
+        MenuOption { kind: kind.to_owned(), name: name.to_owned(), aliases: Vec::new(), price_cents: 0 }
+    }
+
+    fn pizzeria() -> Lexicon {
+        let items = [
+            ("Cola", ""),
+            ("Build Your Own Pizza", "Choose size and toppings"),
+            ("Hot Wings (6)", "Six wings"),
+            ("Boneless Wings", "Choose a sauce"),
+            ("Pretzel", "Choose one"),
+        ];
+        let items = items.map(|(name, description)| MenuItem::new(name, description, 250));
+        let options = [
+            ("size", "Small"),
+            ("size", "Large"),
+            ("size", "8 Piece"),
+            ("topping", "Ham"),
+            ("topping", "Tuna"),
+            ("kind", "Sesame Pretzel"),
+        ];
+        Lexicon::with_common_names(Menu::new(items.to_vec(), options.map(|(k, n)| option(k, n)).to_vec()))
+    }
+
+    /// The lines of a reading and what does not fit: `2 Large Cola +Ham`.
+    fn read(text: &str, tags: &[Tag]) -> (Vec<String>, usize) {
+        let lexicon = pizzeria();
         let (names, surface) = (Names::of(&lexicon), Surface::of(text, &lexicon));
-        let order = assemble(&surface, &Resolver::new(&lexicon, &names), tags);
-        assert_eq!(order.misfits, Vec::<String>::new(), "{text}");
-        let line =
-            |line: &Line| format!("{} {} {}", line.count, line.size.as_deref().unwrap_or("-"), line.phrase);
-        order.lines.iter().map(line).collect()
+        let resolver = Resolver::new(&lexicon, &names);
+        let order = assemble(&surface, &resolver, tags);
+        let line = |line: &Line| {
+            let Meant::Item { item, .. } = line.meant else { return format!("{:?}", line.meant) };
+            let wishes: String =
+                line.wishes.iter().map(|wish| format!(" {:?} {}", wish.op, wish.thing.name)).collect();
+            let size = line.size.as_deref().map(|size| format!("{size} ")).unwrap_or_default();
+            format!("{} {size}{}{wishes}", line.count, resolver.item_name(item))
+        };
+        (order.lines.iter().map(line).collect(), order.misfits.len())
+    }
+
+    fn lines(text: &str, tags: &[Tag]) -> Vec<String> {
+        let (lines, misfits) = read(text, tags);
+        assert_eq!(misfits, 0, "{text}");
+        lines
     }
 
     #[test]
     fn a_size_stays_wherever_the_number_stands() {
         let (count, size, item) = (Tag::COUNT, Tag::SIZE, Tag::ITEM);
-        assert_eq!(lines("two large colas", &[count, size, item]), ["2 Large colas"]);
-        assert_eq!(lines("large two colas", &[size, count, item]), ["2 Large colas"]);
+        assert_eq!(lines("two large colas", &[count, size, item]), ["2 Large Cola"]);
+        assert_eq!(lines("large two colas", &[size, count, item]), ["2 Large Cola"]);
         assert_eq!(
             lines("two small one large colas", &[count, size, count, size, item]),
-            ["2 Small colas", "1 Large colas"]
+            ["2 Small Cola", "1 Large Cola"]
         );
+    }
+
+    #[test]
+    fn a_wish_behind_a_number_or_size_belongs_to_the_item_that_follows() {
+        let tags = [Tag::TALK, Tag::ITEM, Tag::TALK, Tag::COUNT, Tag::SIZE, add(), Tag::ITEM];
+        let found = lines("a cola and one large ham pizza", &tags);
+        assert_eq!(found, ["1 Cola", "1 Large Build Your Own Pizza Add Ham"]);
+    }
+
+    #[test]
+    fn a_size_with_toppings_is_the_one_thing_that_customers_build() {
+        let tags = [Tag::COUNT, Tag::SIZE, Tag::TALK, add(), Tag::TALK, add()];
+        let found = lines("two large with ham and tuna", &tags);
+        assert_eq!(found, ["2 Large Build Your Own Pizza Add Ham Add Tuna"]);
+        let tags = [Tag::TALK, Tag::SIZE, add(), Tag::TALK, Tag::TALK, Tag::ITEM];
+        let found = lines("a small ham and a cola", &tags);
+        assert_eq!(found, ["1 Small Build Your Own Pizza Add Ham", "1 Cola"]);
+    }
+
+    #[test]
+    fn so_many_pieces_are_one_portion_where_they_come_by_so_many() {
+        let item = |words: usize| -> Vec<Tag> {
+            let inside = std::iter::repeat_n(Tag::INSIDE, words - 1);
+            [Tag::COUNT, Tag::ITEM].into_iter().chain(inside).collect()
+        };
+        assert_eq!(lines("6 hot wings", &item(2)), ["1 Hot Wings (6)"]);
+        assert_eq!(lines("2 hot wings", &item(2)), ["2 Hot Wings (6)"]);
+        assert_eq!(lines("eight boneless wings", &item(2)), ["1 8 Piece Boneless Wings"]);
+        assert_eq!(lines("8 colas", &item(1)), ["8 Cola"]);
+    }
+
+    #[test]
+    fn a_pretzel_of_a_kind_is_a_pretzel_unless_something_is_put_on_it() {
+        let pretzel = [Tag::TALK, add(), Tag::INSIDE];
+        assert_eq!(lines("a sesame pretzel", &pretzel), ["1 Pretzel Add Sesame Pretzel"]);
+        let and = [&[Tag::TALK, Tag::ITEM, Tag::TALK][..], &pretzel].concat();
+        assert_eq!(lines("a cola and a sesame pretzel", &and), ["1 Cola", "1 Pretzel Add Sesame Pretzel"]);
+        assert_eq!(lines("a cola on a sesame pretzel", &and), ["1 Cola Add Sesame Pretzel"]);
+    }
+
+    #[test]
+    fn what_is_left_off_is_left_out_and_what_is_said_of_a_share_is_the_shares() {
+        let tags = [Tag::ITEM, add(), Tag::TALK, Tag::TALK];
+        assert_eq!(lines("pizza ham left off", &tags), ["1 Build Your Own Pizza Remove Ham"]);
+        let remove = Tag::wish(ModifierOp::Remove, Reach::Back);
+        let tags = [Tag::COUNT, Tag::ITEM, Tag::TALK, remove, Tag::TALK, Tag::SHARE];
+        let found = lines("three pizzas no ham on two", &tags);
+        assert_eq!(found, ["2 Build Your Own Pizza Remove Ham", "1 Build Your Own Pizza"]);
+    }
+
+    #[test]
+    fn all_large_is_every_line_and_a_second_size_is_asked_about() {
+        let tags = [Tag::ITEM, Tag::TALK, Tag::ITEM, Tag::TALK, Tag::TALK, Tag::SIZE_BACK];
+        assert_eq!(
+            lines("pizza and cola, all large", &tags),
+            ["1 Large Build Your Own Pizza", "1 Large Cola"]
+        );
+        assert_eq!(read("cola large small", &[Tag::ITEM, Tag::SIZE_BACK, Tag::SIZE_BACK]).1, 1);
+    }
+
+    #[test]
+    fn a_number_of_people_counts_nothing() {
+        assert_eq!(read("cola for two", &[Tag::ITEM, Tag::TALK, Tag::COUNT_BACK]).1, 1);
+    }
+
+    #[test]
+    fn a_number_of_minutes_counts_nothing() {
+        assert_eq!(read("fourteen minutes cola", &[Tag::COUNT, Tag::TALK, Tag::ITEM]).1, 1);
+    }
+
+    #[test]
+    fn orders_that_a_kitchen_cooks_the_same_have_one_key() {
+        let key = |text: &str, tags: &[Tag]| {
+            let lexicon = pizzeria();
+            let (names, surface) = (Names::of(&lexicon), Surface::of(text, &lexicon));
+            assemble(&surface, &Resolver::new(&lexicon, &names), tags).key()
+        };
+        let (one, other) = (
+            key("pizza ham tuna", &[Tag::ITEM, add(), add()]),
+            key("pizza tuna ham", &[Tag::ITEM, add(), add()]),
+        );
+        assert_eq!(one, other);
+        assert_ne!(one, key("pizza ham", &[Tag::ITEM, add()]));
     }
 }

@@ -599,7 +599,10 @@ impl<'l> Resolver<'l> {
         let Some(last) = content.last() else { return Vec::new() };
         let fits = |id: u16| {
             let kind = self.names.kinds.get(usize::from(id))?;
-            let named = |c: &Content| c.word.is_some_and(|w| self.names_option(w, id));
+            // "light ice" is no part of the option that is also called "over ice".
+            let name = self.names.options.get(usize::from(id)).and_then(|names| names.first())?;
+            let named =
+                |c: &Content| c.word.is_some_and(|w| self.names_option(w, id) && (adds || name.contains(&w)));
             // "cheddar cheese" is the option Cheddar of the kind cheese.
             let of_kind = |c: &Content| *kind == surface.tokens[c.at].stem;
             let has = |c: &Content| named(c) || (of_kind(c) && content.iter().any(named));

@@ -546,3 +546,56 @@ fn finish(token: &Token, mark: &mut Mark, lexicon: &Lexicon) {
         mark.word = token.key;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use menu::{Menu, MenuItem, MenuOption};
+
+    use super::*;
+
+    fn shapes(text: &str) -> Vec<Shape> {
+        let option = |kind: &str, name: &str| MenuOption {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            price_cents: 0,
+        };
+        let item = |name: &str, description: &str, alias: &str| MenuItem {
+            aliases: vec![alias.to_owned()],
+            ..MenuItem::new(name, description, 100)
+        };
+        let items = vec![
+            item("Tuna", "A sandwich with tuna", "tunny"),
+            item("Cola", "", "coke"),
+            item("Double Meal", "", "1"),
+        ];
+        let options =
+            vec![option("cheese", "Cheddar"), option("sauce", "Chipotle"), option("size", "14 inch")];
+        Surface::of(text, &Lexicon::with_common_names(Menu::new(items, options)))
+            .marks
+            .iter()
+            .map(|mark| mark.shape)
+            .collect()
+    }
+
+    #[test]
+    fn what_a_thing_is_belongs_to_its_name() {
+        assert_eq!(shapes("tuna sandwich"), [Shape::Item, Shape::ItemIn]);
+        assert_eq!(shapes("cheddar cheese"), [Shape::Option, Shape::OptionIn]);
+        assert_eq!(shapes("chipotle sauce"), [Shape::Option, Shape::OptionIn]);
+        // No sandwich is a cola.
+        assert_ne!(shapes("cola sandwich")[1], Shape::ItemIn);
+    }
+
+    #[test]
+    fn digits_name_a_meal_only_behind_a_number_sign_or_word() {
+        assert_eq!(shapes("1 cola")[0], Shape::Digits);
+        assert_eq!(shapes("number 1")[1], Shape::Item);
+    }
+
+    #[test]
+    fn numbers_of_names_may_be_spelled() {
+        assert_eq!(shapes("fourteen inch"), [Shape::Size, Shape::SizeIn]);
+        assert_eq!(shapes("fourteen colas")[0], Shape::NumberWord);
+    }
+}

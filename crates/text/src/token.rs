@@ -335,6 +335,12 @@ mod tests {
     }
 
     #[test]
+    fn a_point_behind_a_short_form_ends_no_sentence() {
+        assert_eq!(words("a Dr. Pepper, 1 lg. cola."), ["a", "dr", "pepper", ",", "1", "lg", "cola", "."]);
+        assert_eq!(words("1 lg.\nthanks"), ["1", "lg", ".", ".", "thanks"]);
+    }
+
+    #[test]
     fn short_forms_and_labels_stay_whole() {
         assert_eq!(words("tea w/ milk, w/o sugar"), ["tea", "w/", "milk", ",", "w/o", "sugar"]);
         assert_eq!(words("and/or"), ["and", ",", "or"]);

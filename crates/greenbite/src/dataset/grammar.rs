@@ -12,7 +12,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::{Kind, LabelLine, LabelModifier, MenuRow, Op, OptionRow};
+use contracts::ModifierOp;
+
+use super::{Kind, LabelLine, LabelModifier, MenuRow, OptionRow};
 
 const PHRASES: &str = include_str!("phrases.txt");
 
@@ -50,7 +52,7 @@ enum What {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Change {
-    op: Op,
+    op: ModifierOp,
     name: String,
     is_sauce: bool,
 }
@@ -159,10 +161,10 @@ impl<'a> Grammar<'a> {
         let wish = table.get(item.name.as_str()).or_else(|| table.get(item.category.as_str()))?;
         let wish = wish.choose(rng)?;
         let (op, name) = match wish.split_at_checked(1) {
-            Some(("-", name)) => (Op::Remove, name),
-            Some(("*", name)) => (Op::Extra, name),
-            Some(("~", name)) => (Op::Light, name),
-            _ => (Op::Add, *wish),
+            Some(("-", name)) => (ModifierOp::Remove, name),
+            Some(("*", name)) => (ModifierOp::Extra, name),
+            Some(("~", name)) => (ModifierOp::Light, name),
+            _ => (ModifierOp::Add, *wish),
         };
         let option = self.options.iter().find(|option| option.name == name)?;
         Some(Change { op, name: option.name.clone(), is_sauce: option.kind == "sauce" })

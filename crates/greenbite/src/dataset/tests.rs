@@ -57,7 +57,8 @@ fn fault(label: &Label, menu: &[MenuRow], options: &[OptionRow]) -> Option<Strin
         }
         for modifier in &line.modifiers {
             let strange = !known(&["topping", "sauce", "bread", "extra"], &modifier.name);
-            if strange && modifier.op != Op::Remove && !label.off_menu {
+            let own_words = matches!(modifier.op, ModifierOp::Remove | ModifierOp::Note);
+            if strange && !own_words && !label.off_menu {
                 return Some(format!("the kitchen has no {}", modifier.name));
             }
         }
@@ -135,7 +136,7 @@ fn every_item_is_ordered_and_every_op_used() {
     for item in menu() {
         assert!(lines().any(|line| line.item == item.name), "nobody orders {}", item.name);
     }
-    for op in [Op::Add, Op::Remove, Op::Extra, Op::Light] {
+    for op in [ModifierOp::Add, ModifierOp::Remove, ModifierOp::Extra, ModifierOp::Light] {
         assert!(lines().flat_map(|line| &line.modifiers).any(|modifier| modifier.op == op), "{op:?}");
     }
 }

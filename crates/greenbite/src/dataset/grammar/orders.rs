@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::voice::{Voice, after, number};
-use super::{Change, Grammar, Kind, Line, Op, What, Written, weighted};
+use super::{Change, Grammar, Kind, Line, ModifierOp, What, Written, weighted};
 
 impl Grammar<'_> {
     pub(super) fn order(&self, rng: &mut StdRng, hour: u32) -> Result<Written> {
@@ -45,7 +45,7 @@ impl Grammar<'_> {
         };
         if kind < 22 && changeable {
             let name = self.pick_unsold(rng, "unknown topping")?;
-            lines[last].changes = vec![Change { op: Op::Add, name, is_sauce: false }];
+            lines[last].changes = vec![Change { op: ModifierOp::Add, name, is_sauce: false }];
         } else if kind < 34 {
             lines[last].quantity = *weighted(rng, &[(30, 2), (40, 2), (50, 3), (100, 2), (250, 1)])?;
             lines[last].changes.clear();
@@ -224,7 +224,7 @@ impl Grammar<'_> {
         let chosen: Vec<usize> = burgers.sample(rng, 2).copied().collect();
         let wishes = ["-Onions", "-Pickles", "*Pickles", "-Lettuce", "*Ketchup"];
         let wish = wishes.choose(rng).context("no wishes")?;
-        let op = if wish.starts_with('-') { Op::Remove } else { Op::Extra };
+        let op = if wish.starts_with('-') { ModifierOp::Remove } else { ModifierOp::Extra };
         let known = self.options.iter().find(|option| option.name == wish[1..]);
         let (Some(option), [_, _]) = (known, chosen.as_slice()) else {
             return self.plain_order(rng, voice, lines);
@@ -241,7 +241,8 @@ impl Grammar<'_> {
             .collect();
         let frame = self.sentence(rng, voice, lines, true)?;
         let said = self.spoken_option(rng, change.op, &change.name)?;
-        let wish = if op == Op::Remove { format!("without {said}") } else { format!("with extra {said}") };
+        let wish =
+            if op == ModifierOp::Remove { format!("without {said}") } else { format!("with extra {said}") };
         let all = *["all", "all of them", "everything", "both kinds"].choose(rng).context("no words")?;
         for line in lines.iter_mut() {
             line.changes.push(change.clone());

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::voice::{Voice, article, is_plural, misspell, number, plural, spoken_size};
-use super::{Change, Grammar, Line, Op, What};
+use super::{Change, Grammar, Line, ModifierOp, What};
 
 impl Grammar<'_> {
     pub(super) fn list(&self, rng: &mut StdRng, voice: Voice, lines: &[Line], whole: bool) -> Result<String> {
@@ -129,7 +129,7 @@ impl Grammar<'_> {
         wish: bool,
     ) -> Result<String> {
         if let [a, b] = changes
-            && (a.op, b.op) == (Op::Add, Op::Remove)
+            && (a.op, b.op) == (ModifierOp::Add, ModifierOp::Remove)
             && !a.name.ends_with("Bun")
             && rng.random_bool(0.6)
         {
@@ -141,28 +141,29 @@ impl Grammar<'_> {
             let bun = one.name.ends_with("Bun");
             let said = self.spoken_option(rng, one.op, &one.name)?;
             return Ok(match (one.op, rng.random_bool(0.7)) {
-                (Op::Add, _) if bun => format!("on a {said}"),
-                (Op::Add, _) => format!("with {said}"),
-                (Op::Extra, _) => format!("with extra {said}"),
-                (Op::Light, true) => format!("with less {said}"),
-                (Op::Light, false) => format!("with just a little {said}"),
-                (Op::Remove, true) => format!("without {said}"),
-                (Op::Remove, false) => format!("with no {said}"),
+                (ModifierOp::Add, _) if bun => format!("on a {said}"),
+                (ModifierOp::Add, _) => format!("with {said}"),
+                (ModifierOp::Extra, _) => format!("with extra {said}"),
+                (ModifierOp::Light, true) => format!("with less {said}"),
+                (ModifierOp::Light, false) => format!("with just a little {said}"),
+                (ModifierOp::Remove, true) => format!("without {said}"),
+                (ModifierOp::Remove, false) => format!("with no {said}"),
+                (ModifierOp::Note, _) => said,
             });
         }
         let mut text = String::new();
-        let spoken = |rng: &mut StdRng, op: Op| -> Result<Vec<String>> {
+        let spoken = |rng: &mut StdRng, op: ModifierOp| -> Result<Vec<String>> {
             changes.iter().filter(|c| c.op == op).map(|c| self.spoken_option(rng, c.op, &c.name)).collect()
         };
         let bread = |name: &str| name.ends_with("bun");
-        let added = spoken(rng, Op::Add)?;
+        let added = spoken(rng, ModifierOp::Add)?;
         let (buns, added): (Vec<_>, Vec<_>) = added.into_iter().partition(|name| bread(name));
         for bun in buns {
             text.push_str(if rng.random_bool(0.5) { " on a " } else { " in a " });
             text.push_str(&bun);
         }
         if !added.is_empty() {
-            let sauces = changes.iter().filter(|c| c.op == Op::Add).all(|c| c.is_sauce);
+            let sauces = changes.iter().filter(|c| c.op == ModifierOp::Add).all(|c| c.is_sauce);
             let added = added.join(" and ");
             text.push_str(&match rng.random_range(0..100) {
                 0..25 if sauces => format!(" with {added} on the side"),
@@ -172,7 +173,7 @@ impl Grammar<'_> {
             });
         }
         let comma = if comma { ", " } else { " " };
-        for more in spoken(rng, Op::Extra)? {
+        for more in spoken(rng, ModifierOp::Extra)? {
             text.push_str(&match rng.random_range(0..100) {
                 0..40 => format!("{comma}extra {more}"),
                 40..70 => format!(" with extra {more}"),
@@ -180,7 +181,7 @@ impl Grammar<'_> {
                 _ => format!(" heavy on the {more}"),
             });
         }
-        for less in spoken(rng, Op::Light)? {
+        for less in spoken(rng, ModifierOp::Light)? {
             text.push_str(&match rng.random_range(0..100) {
                 0..25 => format!("{comma}light on the {less}"),
                 25..50 => format!(", go easy on the {less}"),
@@ -189,7 +190,7 @@ impl Grammar<'_> {
                 _ => format!(" with less {less}"),
             });
         }
-        let out = spoken(rng, Op::Remove)?;
+        let out = spoken(rng, ModifierOp::Remove)?;
         match out.as_slice() {
             [] => {}
             [one] => text.push_str(&match rng.random_range(0..100) {
@@ -211,12 +212,16 @@ impl Grammar<'_> {
         Ok(text)
     }
 
-    pub(super) fn spoken_option(&self, rng: &mut StdRng, op: Op, name: &str) -> Result<String> {
+    pub(super) fn spoken_option(&self, rng: &mut StdRng, op: ModifierOp, name: &str) -> Result<String> {
         let names = self.tables.get("spoken options").and_then(|table| table.get(name));
         // "with an egg", but "hold the egg".
         let article = |spoken: &str| spoken.starts_with("a ") || spoken.starts_with("an ");
-        let names: Vec<&str> =
-            names.into_iter().flatten().copied().filter(|spoken| op == Op::Add || !article(spoken)).collect();
+        let names: Vec<&str> = names
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|spoken| op == ModifierOp::Add || !article(spoken))
+            .collect();
         Ok(names.choose(rng).map_or_else(|| name.to_lowercase(), |spoken| (*spoken).to_owned()))
     }
 }
