@@ -131,6 +131,63 @@ async fn a_journey_shows_each_step_with_its_reason() {
     assert_eq!(said.code, 1, "{said:?}");
 }
 
+#[tokio::test]
+async fn an_order_is_listed_taken_through_its_steps_and_its_journey_shows_them() {
+    let site = Site::new().await;
+    assert!(site.run(&["order", "list"]).await.ok().contains("no order is open"));
+    let id = site.message("a tea, please").await;
+    let line = RegisteredLine {
+        item: "Tea".into(),
+        slug: "tea".into(),
+        quantity: 1,
+        size: None,
+        modifiers: Vec::new(),
+        unit_price_cents: 250,
+        total_cents: 250,
+    };
+    let order = NewOrder {
+        message_id: id,
+        customer: None,
+        lines: vec![NewLine { phrase: "a tea".into(), line }],
+        total_cents: 250,
+        menu_version: "test".into(),
+        reason: "on the menu".into(),
+        settled: None,
+    };
+    site.store.register_orders(&[order]).await.unwrap();
+    let open = site.run(&["order", "list", "--json"]).await.json();
+    assert_eq!(open[0]["state"], "accepted");
+    let number = open[0]["number"].to_string();
+
+    let early = site.run(&["order", "collect", &number]).await;
+    assert_eq!(early.code, 1, "{early:?}");
+    assert!(early.err.contains("is accepted") && early.err.contains("Possible: start, void."), "{early:?}");
+    assert_eq!(site.run(&["order", "void", &number]).await.code, 64, "a void wants a reason");
+
+    let start = ["order", "start", &number, "--who", "Ada"];
+    let (first, second) = tokio::join!(site.run(&start), site.run(&start));
+    let said = [first.ok(), second.ok()];
+    assert_eq!(said.iter().filter(|said| said.contains("is preparing now")).count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|said| said.contains("is preparing already")).count(), 1, "{said:?}");
+    let list = site.run(&["order", "list"]).await.ok();
+    assert!(list.contains("preparing") && list.contains("1 Tea") && list.contains("2.50"), "{list}");
+
+    // Nobody is logged in, as in a container.
+    let nobody = [("USER", ""), ("LOGNAME", "")];
+    site.run_with(&["order", "void", &number, "--why", "the customer left"], &nobody).await.ok();
+    let said = site.run(&["journey", &id.to_string()]).await.ok();
+    for words in
+        ["kitchen   preparing, ", " by Ada\n", "kitchen   voided, ", "by operator: the customer left"]
+    {
+        assert!(said.contains(words), "{words} is missing: {said}");
+    }
+    let json = site.run(&["journey", &id.to_string(), "--json"]).await.json();
+    assert_eq!(json["kitchen"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["kitchen"][1]["why"], "the customer left");
+    let late = site.run(&["order", "start", &number]).await;
+    assert!(late.code == 1 && late.err.contains("Nothing is possible any more."), "{late:?}");
+}
+
 impl Site {
     async fn memcached_has(&self, key: &str) -> String {
         let mut found = menu::Cache::new(self.memcached.address()).get_many(&[key]).await.unwrap();
