@@ -97,6 +97,7 @@ async fn an_export_holds_the_days_orders_and_no_formula() {
     assert_eq!(&row[4], "2");
     assert_eq!(&row[7], "no onions");
     assert_eq!(&row[10], "21.00");
+    assert_eq!(&row[3], "accepted");
     assert!(run("2020-01-01").await.contains("0 orders"));
 }
 
