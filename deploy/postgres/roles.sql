@@ -46,18 +46,21 @@ GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, di
 
 -- Shows everything, takes messages in, notes a person's decisions, replays and discards dead letters, runs the
 -- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
-GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
-    notifications, simulations TO greenbite_dashboard;
+GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
+    enquiries, notifications, simulations TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
 GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
-GRANT DELETE ON notifications, order_items, orders, reviews, enquiries, messages, simulations TO greenbite_dashboard;
+GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
+    TO greenbite_dashboard;
 
--- The operator's command: imports the menu, replays, discards, exports. Registers and announces nothing.
-GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, reviews, enquiries,
-    notifications, simulations, watched_files TO greenbite_operator;
+-- The operator's command: imports the menu, replays, discards, exports, takes an order's steps. Registers and announces nothing.
+GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
+    enquiries, notifications, simulations, watched_files TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options TO greenbite_operator;
+GRANT UPDATE (state) ON orders TO greenbite_operator;
+GRANT INSERT ON order_steps TO greenbite_operator;
 GRANT INSERT, UPDATE ON simulations TO greenbite_operator;

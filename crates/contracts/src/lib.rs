@@ -6,6 +6,7 @@ pub mod code;
 pub mod event;
 pub mod failure;
 pub mod header;
+pub mod kitchen;
 pub mod subject;
 pub mod topology;
 pub mod trail;

@@ -12,8 +12,8 @@ use runtime::StartError;
 use crate::config::Config;
 use crate::site::Site;
 use crate::{
-    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, models, provision, simulate,
-    webhooks,
+    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, models, orders, provision,
+    simulate, webhooks,
 };
 
 /// GreenBite's operator's command.
@@ -60,6 +60,9 @@ enum Command {
     /// Files for a spreadsheet
     #[command(subcommand)]
     Export(export::Command),
+    /// Orders in the kitchen: what is open, and the steps from start to collected
+    #[command(subcommand)]
+    Order(orders::Command),
     /// Every step of one message's way, with verdicts and reasons
     Journey(journey::Args),
     /// Posts a few words to every Discord webhook that is set, and tells what Discord said
@@ -130,6 +133,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Doctor(args) => doctor::run(&site()?, args).await,
         Command::Dlq(command) => dlq::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
+        Command::Order(command) => orders::run(&site()?, command).await,
         Command::Journey(args) => journey::run(&site()?, args).await,
         Command::Webhooks => webhooks::run(cli.config.as_deref()).await,
         Command::Settings => {

@@ -5,6 +5,7 @@ use contracts::topology::{DEAD_LETTER_STREAM, STREAM};
 use contracts::{DeadLetter, Message, MessageId, Topic, TrailEntry, subject};
 use runtime::Stored;
 use serde::{Deserialize, Serialize};
+use store::kitchen::TakenStep;
 use store::notifications::NotificationRow;
 use store::registration::Journey;
 
@@ -57,6 +58,7 @@ struct Report {
     steps: Vec<Step>,
     dead_letters: Vec<DeadLetter>,
     notifications: Vec<String>,
+    kitchen: Vec<TakenStep>,
 }
 
 /// Prints the way of one message.
@@ -96,7 +98,7 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
     let spoken = steps.iter().find_map(|(_, message)| message.clone());
     let message = row.as_ref().map(|row| row.message.message.clone()).or(spoken);
     let notifications = row.as_ref().map(|row| row.notifications.iter().map(told).collect());
-    let row = row.map(|row| row.message);
+    let (row, kitchen) = row.map(|row| (row.message, row.kitchen)).unzip();
     Report {
         id,
         text: message.as_ref().map(|message| message.text.clone()),
@@ -113,6 +115,7 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
             .filter_map(|letter| serde_json::from_slice(&letter.payload).ok())
             .collect(),
         notifications: notifications.unwrap_or_default(),
+        kitchen: kitchen.unwrap_or_default(),
     }
 }
 
@@ -197,6 +200,9 @@ fn print(report: &Report) {
     }
     for notification in &report.notifications {
         say(&format!("  told      {notification}"));
+    }
+    for taken in &report.kitchen {
+        say(&format!("  kitchen   {}, {}", taken.state, taken.told()));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, webhooks.
+//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, order, journey, webhooks.
 
 pub mod calibrate;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod import;
 pub mod journey;
 pub mod menus;
 pub mod models;
+pub mod orders;
 pub mod progress;
 pub mod provision;
 pub mod schedule;

@@ -132,6 +132,7 @@ impl Store {
     pub async fn clear_class(&self) -> Result<(), Error> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!("DELETE FROM notifications").execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM order_steps").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM order_items").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM orders").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM reviews").execute(&mut *tx).await?;

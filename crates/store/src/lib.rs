@@ -9,6 +9,7 @@
 //! | [`menu`] | `menu_version`, `menu_items`, `menu_options` |
 //! | [`registration`] | what stands about a message, over the families below |
 //! | [`orders`] | `orders`, `order_items` |
+//! | [`kitchen`] | `order_steps`, and `orders.state` |
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
 //! | [`notifications`] | `notifications` |
@@ -21,6 +22,7 @@ pub mod enquiries;
 pub mod error;
 pub mod group;
 pub mod housekeeping;
+pub mod kitchen;
 pub mod menu;
 pub mod messages;
 pub mod notifications;

@@ -198,7 +198,7 @@ impl Store {
         before: DateTime<Utc>,
     ) -> Result<Vec<OrderedLine>, Error> {
         let rows = sqlx::query!(
-            "SELECT o.id, o.created_at, o.message_id, m.text, o.customer, o.status,
+            "SELECT o.id, o.created_at, o.message_id, m.text, o.customer, o.state AS status,
                     o.total_cents AS order_total_cents, i.item, i.slug, i.quantity, i.size, i.modifiers,
                     i.unit_price_cents, i.total_cents
              FROM orders o

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use contracts::{MessageId, MessageOutcome, Registration};
 use serde::de::DeserializeOwned;
 
+use crate::kitchen::TakenStep;
 use crate::messages::{MessageRow, outcome};
 use crate::notifications::NotificationRow;
 use crate::reviews::Decided;
@@ -46,6 +47,8 @@ pub struct Journey {
     pub standing: Option<Standing>,
     /// What a person decided over its review.
     pub decided: Option<Decided>,
+    /// The steps that people took with its order.
+    pub kitchen: Vec<TakenStep>,
     /// What went out about it.
     pub notifications: Vec<NotificationRow>,
 }
@@ -109,8 +112,9 @@ impl Store {
             None => None,
         };
         let decided = self.decision(id).await?;
+        let kitchen = self.order_steps(id).await?;
         let notifications = self.notifications(id).await?;
-        Ok(Some(Journey { message, standing, decided, notifications }))
+        Ok(Some(Journey { message, standing, decided, kitchen, notifications }))
     }
 }
 

@@ -97,6 +97,7 @@ async fn an_export_holds_the_days_orders_and_no_formula() {
     assert_eq!(&row[4], "2");
     assert_eq!(&row[7], "no onions");
     assert_eq!(&row[10], "21.00");
+    assert_eq!(&row[3], "accepted");
     assert!(run("2020-01-01").await.contains("0 orders"));
 }
 
@@ -129,6 +130,63 @@ async fn a_journey_shows_each_step_with_its_reason() {
     assert_eq!(json["steps"][0]["decision"]["verdict"], "received");
     let said = site.run(&["journey", "4711"]).await;
     assert_eq!(said.code, 1, "{said:?}");
+}
+
+#[tokio::test]
+async fn an_order_is_listed_taken_through_its_steps_and_its_journey_shows_them() {
+    let site = Site::new().await;
+    assert!(site.run(&["order", "list"]).await.ok().contains("no order is open"));
+    let id = site.message("a tea, please").await;
+    let line = RegisteredLine {
+        item: "Tea".into(),
+        slug: "tea".into(),
+        quantity: 1,
+        size: None,
+        modifiers: Vec::new(),
+        unit_price_cents: 250,
+        total_cents: 250,
+    };
+    let order = NewOrder {
+        message_id: id,
+        customer: None,
+        lines: vec![NewLine { phrase: "a tea".into(), line }],
+        total_cents: 250,
+        menu_version: "test".into(),
+        reason: "on the menu".into(),
+        settled: None,
+    };
+    site.store.register_orders(&[order]).await.unwrap();
+    let open = site.run(&["order", "list", "--json"]).await.json();
+    assert_eq!(open[0]["state"], "accepted");
+    let number = open[0]["number"].to_string();
+
+    let early = site.run(&["order", "collect", &number]).await;
+    assert_eq!(early.code, 1, "{early:?}");
+    assert!(early.err.contains("is accepted") && early.err.contains("Possible: start, void."), "{early:?}");
+    assert_eq!(site.run(&["order", "void", &number]).await.code, 64, "a void wants a reason");
+
+    let start = ["order", "start", &number, "--who", "Ada"];
+    let (first, second) = tokio::join!(site.run(&start), site.run(&start));
+    let said = [first.ok(), second.ok()];
+    assert_eq!(said.iter().filter(|said| said.contains("is preparing now")).count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|said| said.contains("is preparing already")).count(), 1, "{said:?}");
+    let list = site.run(&["order", "list"]).await.ok();
+    assert!(list.contains("preparing") && list.contains("1 Tea") && list.contains("2.50"), "{list}");
+
+    // Nobody is logged in, as in a container.
+    let nobody = [("USER", ""), ("LOGNAME", "")];
+    site.run_with(&["order", "void", &number, "--why", "the customer left"], &nobody).await.ok();
+    let said = site.run(&["journey", &id.to_string()]).await.ok();
+    for words in
+        ["kitchen   preparing, ", " by Ada\n", "kitchen   voided, ", "by operator: the customer left"]
+    {
+        assert!(said.contains(words), "{words} is missing: {said}");
+    }
+    let json = site.run(&["journey", &id.to_string(), "--json"]).await.json();
+    assert_eq!(json["kitchen"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["kitchen"][1]["why"], "the customer left");
+    let late = site.run(&["order", "start", &number]).await;
+    assert!(late.code == 1 && late.err.contains("Nothing is possible any more."), "{late:?}");
 }
 
 impl Site {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 mod group;
+mod kitchen;
 mod menu;
 mod messages;
 mod notifications;

@@ -88,6 +88,9 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let menu = store::menu::MenuRows { version: "v1".to_owned(), items: Vec::new(), options: Vec::new() };
     store.replace_menu(&menu).await.unwrap();
     store.insert_simulated("messages.csv", 1, &[message("replayed")]).await.unwrap();
+    let number = store.open_orders(5).await.unwrap()[0].number;
+    let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
+    store.take_step(&store::kitchen::NewStep { number, step, who, why: None }).await.unwrap();
     store.journey(ids[0]).await.unwrap().unwrap();
     store.discard(&ids, "none").await.unwrap();
 
@@ -102,6 +105,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let accepted = store::reviews::ReviewDecision::Accepted;
     store.settle_review(ids[1], accepted, "Ada", &[]).await.unwrap();
     store.latest_messages(5).await.unwrap();
+    assert_eq!(store.journey(ids[0]).await.unwrap().unwrap().kitchen.len(), 1);
     assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
     store.latest_enquiries(5).await.unwrap();
     store.insert_simulated("messages.csv", 2, &[message("simulated")]).await.unwrap();
@@ -124,6 +128,8 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&registrar, "SELECT text FROM messages"),
         (&registrar, "UPDATE messages SET generation = 2"),
         (&registrar, "UPDATE orders SET total_cents = 1"),
+        (&registrar, "UPDATE orders SET state = 'voided'"),
+        (&registrar, "SELECT 1 FROM order_steps"),
         (&registrar, "DELETE FROM orders"),
         (
             &notifier,
@@ -135,6 +141,8 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&notifier, "DELETE FROM notifications"),
         (&notifier, "UPDATE notifications SET message_id = 2"),
         (&dashboard, "UPDATE orders SET total_cents = 1"),
+        (&dashboard, "UPDATE orders SET state = 'voided'"),
+        (&dashboard, "INSERT INTO order_steps (message_id, step, state, who) VALUES (1, 9, 'ready', 'x')"),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
         (
@@ -146,6 +154,9 @@ async fn every_service_may_do_its_work_and_nothing_else() {
             &operator,
             "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
         ),
+        (&operator, "UPDATE orders SET total_cents = 1"),
+        (&operator, "UPDATE order_steps SET who = 'somebody else'"),
+        (&operator, "DELETE FROM order_steps"),
         (&operator, "DROP TABLE orders"),
         (&operator, "CREATE TABLE mine (id int)"),
     ] {
