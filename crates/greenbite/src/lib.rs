@@ -1,4 +1,4 @@
-//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, webhooks.
+//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, journey, ledger, webhooks.
 
 pub mod calibrate;
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod eval;
 pub mod export;
 pub mod import;
 pub mod journey;
+pub mod ledger;
 pub mod menus;
 pub mod models;
 pub mod progress;

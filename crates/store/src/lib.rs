@@ -14,6 +14,7 @@
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
+//! | [`ledger`] | whether all of them agree |
 //! | [`dashboard`] | what the web page lists over all of them, and a new class |
 
 pub mod dashboard;
@@ -21,6 +22,7 @@ pub mod enquiries;
 pub mod error;
 pub mod group;
 pub mod housekeeping;
+pub mod ledger;
 pub mod menu;
 pub mod messages;
 pub mod notifications;
