@@ -12,7 +12,7 @@ use runtime::StartError;
 use crate::config::Config;
 use crate::site::Site;
 use crate::{
-    calibrate, dataset, dlq, doctor, eval, export, import, journey, menus, models, orders, provision,
+    calibrate, dataset, dlq, doctor, eval, export, import, journey, ledger, menus, models, orders, provision,
     simulate, webhooks,
 };
 
@@ -65,6 +65,8 @@ enum Command {
     Order(orders::Command),
     /// Every step of one message's way, with verdicts and reasons
     Journey(journey::Args),
+    /// Whether every message is in one place, was told of once, and the money adds up: green or red
+    Ledger(ledger::Args),
     /// Posts a few words to every Discord webhook that is set, and tells what Discord said
     Webhooks,
     /// Lists every setting with its environment variable
@@ -135,6 +137,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Export(command) => export::run(&site()?, command).await,
         Command::Order(command) => orders::run(&site()?, command).await,
         Command::Journey(args) => journey::run(&site()?, args).await,
+        Command::Ledger(args) => ledger::run(&site()?, args).await,
         Command::Webhooks => webhooks::run(cli.config.as_deref()).await,
         Command::Settings => {
             say(&runtime::settings_help::<Config>(contracts::Service::Greenbite));

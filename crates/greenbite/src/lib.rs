@@ -1,4 +1,5 @@
-//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, order, journey, webhooks.
+//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, order, journey,
+//! ledger, webhooks.
 
 pub mod calibrate;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod eval;
 pub mod export;
 pub mod import;
 pub mod journey;
+pub mod ledger;
 pub mod menus;
 pub mod models;
 pub mod orders;

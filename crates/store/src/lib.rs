@@ -15,6 +15,7 @@
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
+//! | [`ledger`] | whether all of them agree |
 //! | [`dashboard`] | what the web page lists over all of them, and a new class |
 
 pub mod dashboard;
@@ -23,6 +24,7 @@ pub mod error;
 pub mod group;
 pub mod housekeeping;
 pub mod kitchen;
+pub mod ledger;
 pub mod menu;
 pub mod messages;
 pub mod notifications;

@@ -7,6 +7,7 @@ use contracts::topology::{OPERATOR, PROVISION};
 use contracts::{MessageId, Service};
 use runtime::{Bus, Secret};
 use serde_json::Value;
+use sqlx::Connection;
 use store::Store;
 use store::messages::NewMessage;
 use store::roles::role_of;
@@ -141,6 +142,12 @@ impl Site {
         let ids: Vec<MessageId> = batch.messages().iter().map(|message| message.id).collect();
         batch.mark_published(&ids).await.unwrap();
         batch.commit().await.unwrap();
+    }
+
+    /// Statements as the tables' owner.
+    pub async fn sql(&self, statements: &str) {
+        let mut owner = sqlx::PgConnection::connect(&self.owner).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut owner).await.unwrap();
     }
 
     /// The texts of all messages, in their order.
