@@ -109,15 +109,14 @@ impl Store {
         sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
         // These questions are about whole tables: reading them in order is the cheapest way.
         sqlx::query!("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
-        let mut ledger = Ledger::default();
-
-        ledger.messages = sqlx::query_scalar!(
+        let messages = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM messages WHERE $1::timestamptz IS NULL OR received_at >= $1"#,
             since,
         )
         .fetch_one(&mut *tx)
         .await?
         .unsigned_abs();
+        let mut ledger = Ledger { messages, ..Ledger::default() };
 
         let places = sqlx::query!(
             r#"SELECT m.outcome, m.published_at IS NOT NULL AS "published!", r.decision IS NOT NULL AS "decided!",
