@@ -575,8 +575,25 @@ async fn ledger(
             None => report.offences.push((*id, "nobody sent that text".to_owned())),
         }
     }
-    // One place each, told of once, and the money adds up: as the operator's ledger judges it, with no patience.
-    report.offences.extend(judged(line).await?);
+    // The rows that belong to the outcome, and none that belong to another.
+    for (table, outcome) in [("orders", "order"), ("reviews", "review"), ("enquiries", "enquiry")] {
+        let odd: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT coalesce(m.id, t.message_id) FROM messages m FULL JOIN {table} t ON t.message_id = m.id \
+             WHERE (m.outcome = '{outcome}') IS DISTINCT FROM (t.message_id IS NOT NULL) AND \
+                   NOT (m.outcome IS NULL AND t.message_id IS NULL)"
+        )))
+        .fetch_all(line.pool())
+        .await?;
+        report
+            .offences
+            .extend(odd.into_iter().map(|id| (id, format!("the table {table} and its outcome differ"))));
+        let twice: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT message_id FROM {table} GROUP BY message_id HAVING count(*) > 1"
+        )))
+        .fetch_all(line.pool())
+        .await?;
+        report.offences.extend(twice.into_iter().map(|id| (id, format!("stands twice in {table}"))));
+    }
     let miscellaneous = miscellaneous(line, replicas(line))?;
     for (id, _, (outcome, _)) in &messages {
         if (outcome == Category::Misc.as_str()) != miscellaneous.contains(id) {
@@ -627,23 +644,6 @@ async fn ledger(
     report.dead_letters = dead;
     report.offences.extend(of_customers.into_iter().map(|id| (id, "lies among the dead letters".to_owned())));
     Ok(report)
-}
-
-/// What `greenbite ledger` finds.
-async fn judged(line: &Line) -> anyhow::Result<Vec<(i64, String)>> {
-    let output = line.greenbite_command(&["ledger", "--json", "--patience", "0s"]).output()?;
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("`greenbite ledger` failed: {}", String::from_utf8_lossy(&output.stderr)))?;
-    ensure!(!report["under_way_by_station"].is_null(), "the ledger was drawn up without the bus");
-    let findings = report["findings"].as_array().context("a ledger without findings")?;
-    ensure!(report["green"] == findings.is_empty(), "the messages are not each in one place: {report}");
-    findings
-        .iter()
-        .map(|finding| {
-            let id = finding["message_id"].as_i64().context("a finding without a message")?;
-            Ok((id, finding["what"].as_str().unwrap_or_default().to_owned()))
-        })
-        .collect()
 }
 
 /// Whether something broke while a notification that was accepted then had not been noted as sent.
