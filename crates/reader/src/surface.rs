@@ -292,7 +292,7 @@ fn mark_known(tokens: &[Token], marks: &mut [Mark], language: usize, lexicon: &L
             marks[at + 1].joined = true;
         }
         if known.is_none() && !in_language && !text::common::is_common(language, token.key) {
-            known = lexicon.corrected(token);
+            known = lexicon.corrected(token).filter(|known| !is_another(token, *known, lexicon));
             if known.is_none()
                 && let Some(entry) = lexicon.corrected_language(language, token)
             {
@@ -314,6 +314,13 @@ fn mark_known(tokens: &[Token], marks: &mut [Mark], language: usize, lexicon: &L
         }
     }
     meant
+}
+
+/// Whether a short word with another first letter was only guessed: "Marge" is no "large".
+fn is_another(token: &Token, known: Known, lexicon: &Lexicon) -> bool {
+    const SHORT: usize = 7;
+    let short = token.text.chars().count() < SHORT;
+    short && known.how == How::Guess && token.text.chars().next() != lexicon.stem(known.word).chars().next()
 }
 
 /// "cheese cake" where the menu writes "cheesecake".
@@ -569,8 +576,12 @@ mod tests {
             item("Cola", "", "coke"),
             item("Double Meal", "", "1"),
         ];
-        let options =
-            vec![option("cheese", "Cheddar"), option("sauce", "Chipotle"), option("size", "14 inch")];
+        let options = vec![
+            option("cheese", "Cheddar"),
+            option("sauce", "Chipotle"),
+            option("size", "14 inch"),
+            option("size", "Large"),
+        ];
         Surface::of(text, &Lexicon::with_common_names(Menu::new(items, options)))
             .marks
             .iter()
@@ -591,6 +602,11 @@ mod tests {
     fn digits_name_a_meal_only_behind_a_number_sign_or_word() {
         assert_eq!(shapes("1 cola")[0], Shape::Digits);
         assert_eq!(shapes("number 1")[1], Shape::Item);
+    }
+
+    #[test]
+    fn another_first_letter_makes_another_word() {
+        assert!(shapes("lareg")[0].is_food() && !shapes("marge")[0].is_food());
     }
 
     #[test]
