@@ -11,6 +11,7 @@ use store::ledger::{Ledger, Place, Question};
 use crate::cli::{End, complain, say, say_json, table};
 use crate::dlq;
 use crate::site::Site;
+use crate::spreadsheet::money;
 
 /// Findings that are shown to people; `--json` has more.
 const SHOWN: usize = 20;
@@ -90,7 +91,7 @@ fn print(report: &Report) {
         "notifications: {} sent, {} of them marked as possible repeats, {} still to be sent",
         ledger.told, ledger.possible_repeats, ledger.untold
     ));
-    say(&format!("orders: {}.{:02} in all", ledger.total_cents / 100, ledger.total_cents % 100));
+    say(&format!("orders: {} in all", money(ledger.total_cents)));
     match &report.under_way_by_station {
         Some(stations) => {
             let list: Vec<String> =

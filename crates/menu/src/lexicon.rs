@@ -125,6 +125,8 @@ pub struct Lexicon {
     beginnings: KeyMap<Vec<u32>>,
     /// Short forms of the language, and the words of the menu that they stand for.
     same: KeyMap<u32>,
+    /// What each option is, by the stem of its kind's last word: "sauce".
+    option_kinds: Vec<String>,
     has_options: bool,
     has_sizes: bool,
 }
@@ -179,6 +181,7 @@ impl Lexicon {
             language_deletions: Vec::new(),
             beginnings: KeyMap::default(),
             same: KeyMap::default(),
+            option_kinds: menu.options.iter().map(|option| last_stem(&option.kind)).collect(),
             has_options: false,
             has_sizes: false,
             menu: Arc::clone(&menu),
@@ -220,6 +223,11 @@ impl Lexicon {
     /// Whether this option is a size.
     pub fn is_size(&self, option: u16) -> bool {
         self.menu.options.get(usize::from(option)).is_some_and(|o| o.kind == SIZE_KIND)
+    }
+
+    /// What this option is, as a stem: "sauce".
+    pub fn option_kind(&self, option: u16) -> Option<&str> {
+        self.option_kinds.get(usize::from(option)).map(String::as_str)
     }
 
     /// A word by its number.
@@ -795,6 +803,10 @@ fn content(name: &str) -> Vec<String> {
     let content: Vec<String> =
         words.clone().filter(|t| !LITTLE_WORDS.contains(&t.text.as_str())).map(|t| t.stem.clone()).collect();
     if content.is_empty() { words.map(|t| singular(&t.text)).collect() } else { content }
+}
+
+fn last_stem(text: &str) -> String {
+    tokens(text).pop().map(|token| token.stem).unwrap_or_default()
 }
 
 /// Keys of a word and of all that is left of it without up to `count` letters.

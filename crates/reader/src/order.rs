@@ -183,8 +183,8 @@ pub fn assemble(surface: &Surface<'_>, resolver: &Resolver<'_>, tags: &[Tag]) ->
 
 /// "a thin crust large pizza": what stands between an article and an item is the item's.
 fn leads(surface: &Surface<'_>, chunk: Chunk, next: Option<&Chunk>) -> bool {
-    let article = chunk.first.checked_sub(1).map(|at| &surface.marks[at]);
-    article.is_some_and(|mark| mark.classes.has(Classes::ARTICLE) && !mark.shape.is_food())
+    let before = chunk.first.checked_sub(1).map(|at| &surface.marks[at]);
+    before.is_some_and(|mark| mark.says(Classes::ARTICLE))
         && next.is_some_and(|next| next.first == chunk.end && matches!(next.tag, Tag::ITEM | Tag::SIZE))
 }
 
@@ -268,12 +268,7 @@ impl<'a> Builder<'a> {
                 self.imply_item();
                 self.leave_early(usize::MAX);
                 let number = self.number(first, end);
-                if self
-                    .surface
-                    .marks
-                    .get(end)
-                    .is_some_and(|m| m.classes.has(Classes::NUMBER_AFTER) && !m.shape.is_food())
-                {
+                if self.surface.marks.get(end).is_some_and(|mark| mark.says(Classes::NUMBER_AFTER)) {
                     self.misfits.push(format!("\"{}\" counts nothing", self.surface.words(first, end + 1)));
                 }
                 if number.is_some()
@@ -335,32 +330,26 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn can_imply(&self) -> bool {
-        self.size.is_some() && self.resolver.made_to_order().is_some() && !self.ahead.is_empty()
-    }
-
     /// "two large with tuna and chicken" where one thing of the menu is made to order: that one.
-    fn imply_item(&mut self) {
-        if !self.can_imply() {
-            return;
-        }
-        let Some((item, wish)) = self.resolver.made_to_order().zip(self.ahead.first()) else { return };
+    fn imply_item(&mut self) -> bool {
+        let (Some(_), Some(item), Some(wish)) =
+            (&self.size, self.resolver.made_to_order(), self.ahead.first())
+        else {
+            return false;
+        };
         let (first, end) = wish.words;
         self.early = None;
         self.push(Meant::Item { item, by: By::Context }, first, end);
+        true
     }
 
     /// Wishes that were meant for an item before belong to the one that follows only where it follows at once:
     /// "ham and pepper pizza", but not "with milk, two coffees".
     fn leave_early(&mut self, next: usize) {
         let Some(from) = self.early.take() else { return };
-        let divides = |mark: &Mark| {
-            mark.shape.is_mark() || (mark.classes.has(Classes::ARTICLE) && !mark.shape.is_food())
-        };
+        let divides = |mark: &Mark| mark.shape.is_mark() || mark.says(Classes::ARTICLE);
         let apart = self.surface.marks.get(from..next).is_none_or(|marks| marks.iter().any(divides));
-        if apart && self.can_imply() {
-            self.imply_item();
-        } else if apart {
+        if apart && !self.imply_item() {
             self.misfits.push(format!("\"{}\": on what", self.surface.words(from.saturating_sub(1), from)));
         }
     }
@@ -507,7 +496,7 @@ impl<'a> Builder<'a> {
         let size = self.resolver.size(self.surface, first, end);
         let before = first.checked_sub(1).map(|at| &self.surface.marks[at]);
         // "..., all large"
-        if before.is_some_and(|mark| mark.classes.has(Classes::ALL_OF) && !mark.shape.is_food()) {
+        if before.is_some_and(|mark| mark.says(Classes::ALL_OF)) {
             for line in self.drafts.iter_mut().map(|draft| &mut draft.line).filter(|line| line.size.is_none())
             {
                 line.size.clone_from(&size);
@@ -594,12 +583,10 @@ impl<'a> Builder<'a> {
             return self.put(Wish { op: ModifierOp::Note, thing, doses: 1, words: (first, end) }, reach);
         }
         // "egg left off"
-        let op = match self.surface.marks.get(end) {
-            Some(mark) if mark.classes.has(Classes::LEFT_OFF) && !mark.shape.is_food() => match op {
-                ModifierOp::Add | ModifierOp::Extra => ModifierOp::Remove,
-                op => op,
-            },
-            _ => op,
+        let left_off = self.surface.marks.get(end).is_some_and(|mark| mark.says(Classes::LEFT_OFF));
+        let op = match op {
+            ModifierOp::Add | ModifierOp::Extra if left_off => ModifierOp::Remove,
+            op => op,
         };
         let doses = self.doses.take().unwrap_or(1);
         if !thing.option
@@ -619,7 +606,7 @@ impl<'a> Builder<'a> {
     fn begins_anew(&self, first: usize) -> bool {
         let has = |back: usize, classes: Classes| {
             let mark = first.checked_sub(back).map(|at| &self.surface.marks[at]);
-            mark.is_some_and(|mark| mark.classes.has(classes) && !mark.shape.is_food())
+            mark.is_some_and(|mark| mark.says(classes))
         };
         has(1, Classes::ARTICLE) && !has(2, Classes::ONTO.or(Classes::WITH).or(Classes::INSTEAD))
     }

@@ -125,13 +125,16 @@ pub struct Names {
     option_ends: Vec<String>,
     /// How many pieces an item's name says it has: "Hot Wings (6)".
     portions: Vec<Option<u32>>,
+    /// Whether the item comes by the piece: wings, nuggets.
+    by_pieces: Vec<bool>,
+    /// Sizes that are numbers of pieces: "6 Piece".
+    piece_sizes: Vec<(u32, String)>,
     /// The item that customers build, where there is one: "Build Your Own Pizza".
     made_to_order: Option<u16>,
 }
 
 /// How names say that something comes by so many.
-const PIECES: &[&str] =
-    &["piece", "pc", "pcs", "ct", "count", "stuck", "stk", "pieza", "unidad", "ud", "uds"];
+const PIECES: &[&str] = &["piece", "pc", "ct", "count", "stuck", "stk", "pieza", "unidad", "ud", "uds"];
 /// What comes by so many pieces.
 const BY_PIECES: &[&str] = &[
     "wing",
@@ -140,7 +143,6 @@ const BY_PIECES: &[&str] = &[
     "strip",
     "bite",
     "popper",
-    "boneles",
     "boneless",
     "bone",
     "drum",
@@ -170,6 +172,10 @@ fn pieces(name: &str) -> Option<u32> {
     })
 }
 
+fn comes_by_pieces(name: &str) -> bool {
+    tokens(name).iter().any(|token| BY_PIECES.contains(&token.stem.as_str()))
+}
+
 /// Whether customers build this item themselves.
 fn is_built(name: &str, aliases: &[String]) -> bool {
     let words = |name: &str| -> Vec<String> { tokens(name).into_iter().map(|token| token.stem).collect() };
@@ -196,6 +202,13 @@ impl Names {
                 .options
                 .iter()
                 .map(|option| tokens(&option.name).pop().map(|token| token.text).unwrap_or_default())
+                .collect(),
+            by_pieces: menu.items.iter().map(|item| comes_by_pieces(&item.name)).collect(),
+            piece_sizes: menu
+                .options
+                .iter()
+                .filter(|option| option.kind == "size")
+                .filter_map(|option| Some((pieces(&option.name)?, option.name.clone())))
                 .collect(),
             portions: menu.items.iter().map(|item| pieces(&item.name)).collect(),
             made_to_order: {
@@ -477,12 +490,11 @@ impl<'l> Resolver<'l> {
 
     /// The size by which so many pieces of the item come: "6 Piece" for six wings.
     pub fn portion_size(&self, item: u16, count: u32) -> Option<String> {
-        let name = self.item_name(item);
-        if !tokens(name).iter().any(|token| BY_PIECES.contains(&token.stem.as_str())) {
+        if !*self.names.by_pieces.get(usize::from(item))? {
             return None;
         }
-        let sizes = self.lexicon.menu().options.iter().filter(|option| option.kind == "size");
-        sizes.into_iter().find(|size| pieces(&size.name) == Some(count)).map(|size| size.name.clone())
+        let size = self.names.piece_sizes.iter().find(|(pieces, _)| *pieces == count);
+        size.map(|(_, size)| size.clone())
     }
 
     /// The item that customers build, where there is just one: "Build Your Own Pizza".
@@ -492,12 +504,12 @@ impl<'l> Resolver<'l> {
 
     /// Whether the item has something in its name, description or category.
     pub fn has(&self, item: u16, surface: &Surface<'_>, first: usize, end: usize) -> bool {
-        self.content(surface, first, end).iter().any(|content| {
-            content.word.map(|word| self.lexicon.word(word)).is_some_and(|word| {
-                word.described.contains(&item)
-                    || word.parts.iter().any(|part| part.target == Target::Item(item))
-            })
-        })
+        self.content(surface, first, end).iter().any(|c| c.word.is_some_and(|word| self.has_word(item, word)))
+    }
+
+    fn has_word(&self, item: u16, word: u32) -> bool {
+        let word = self.lexicon.word(word);
+        word.described.contains(&item) || word.parts.iter().any(|part| part.target == Target::Item(item))
     }
 
     /// What a wish is about; `item` is what it is wished for, where that is known already.
@@ -637,10 +649,7 @@ impl<'l> Resolver<'l> {
 
     /// The only option that has all of the words in its name, where the item has all words of that name.
     fn had_option(&self, item: u16, content: &[Content]) -> Option<u16> {
-        let has = |word: &u32| {
-            let word = self.lexicon.word(*word);
-            word.described.contains(&item) || word.parts.iter().any(|part| part.target == Target::Item(item))
-        };
+        let has = |word: &u32| self.has_word(item, *word);
         let mut found = (0..self.names.options.len() as u16).filter(|id| {
             let name = self.names.options.get(usize::from(*id)).and_then(|names| names.first());
             !self.lexicon.is_size(*id)

@@ -131,6 +131,13 @@ pub struct Mark {
     pub of_last: bool,
 }
 
+impl Mark {
+    /// Whether it is one of these words of the language here, and names no food.
+    pub const fn says(&self, classes: Classes) -> bool {
+        self.classes.has(classes) && !self.shape.is_food()
+    }
+}
+
 /// What two words of food have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Tie {
@@ -364,9 +371,10 @@ fn mark_names(meant: &mut [Token], marks: &mut [Mark], lexicon: &Lexicon) {
             at += 1;
             continue;
         }
-        let next = meant.get(at + longest).filter(|_| !begins_name(meant, at + longest, lexicon));
-        let headed = item.is_some_and(|item| is_head(next, item, lexicon));
-        let named = option.is_some_and(|option| is_option_head(next, option, lexicon));
+        let next = meant.get(at + longest);
+        let alone = |heads: bool| heads && !begins_name(meant, at + longest, lexicon);
+        let headed = alone(item.is_some_and(|item| is_head(next, item, lexicon)));
+        let named = alone(option.is_some_and(|option| is_option_head(next, option, lexicon)));
         let (first, inside) = match (item.is_some() && !named, option.is_some() && !headed, size) {
             (true, true, _) => (Shape::Either, Shape::EitherIn),
             (true, false, _) => (Shape::Item, Shape::ItemIn),
@@ -397,16 +405,13 @@ pub(crate) fn is_head(token: Option<&Token>, item: u16, lexicon: &Lexicon) -> bo
         "bowl",
         "bagel",
         "panini",
-        "toastie",
         "sundae",
         "shake",
-        "smoothie",
         "sushi",
         "pasta",
         "curry",
         "drink",
         "soda",
-        "cookie",
         "chip",
         "crisp",
     ];
@@ -417,32 +422,8 @@ pub(crate) fn is_head(token: Option<&Token>, item: u16, lexicon: &Lexicon) -> bo
 /// Whether a word behind an option's name says only what the option is: "cheddar cheese", "chipotle sauce".
 pub(crate) fn is_option_head(token: Option<&Token>, option: u16, lexicon: &Lexicon) -> bool {
     const SAUCES: &[&str] = &["sauce", "dressing", "syrup"];
-    const CHEESES: &[&str] = &[
-        "american",
-        "blue",
-        "brie",
-        "cheddar",
-        "cotija",
-        "feta",
-        "fontina",
-        "goat",
-        "gouda",
-        "gruyere",
-        "halloumi",
-        "jack",
-        "manchego",
-        "mozzarella",
-        "parmesan",
-        "pepperjack",
-        "provolone",
-        "ricotta",
-        "swiss",
-    ];
     let Some(token) = token else { return false };
-    let Some(option) = lexicon.menu().options.get(usize::from(option)) else { return false };
-    let cheese = || tokens(&option.name).last().is_some_and(|last| CHEESES.contains(&last.stem.as_str()));
-    let kind = || tokens(&option.kind).last().is_some_and(|last| last.stem == token.stem);
-    SAUCES.contains(&token.stem.as_str()) || (token.stem == "cheese" && cheese()) || kind()
+    SAUCES.contains(&token.stem.as_str()) || lexicon.option_kind(option) == Some(token.stem.as_str())
 }
 
 /// Whether a name of the menu begins here.
