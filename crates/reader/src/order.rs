@@ -29,7 +29,7 @@ impl PartialEq for Wish {
 }
 
 /// A line of an order.
-#[derive(Debug, Clone, Eq)]
+#[derive(Debug, Clone)]
 pub struct Line {
     /// The customer's words.
     pub phrase: String,
@@ -43,13 +43,6 @@ pub struct Line {
     pub size: Option<String>,
     /// Wishes.
     pub wishes: Vec<Wish>,
-}
-
-impl PartialEq for Line {
-    fn eq(&self, other: &Line) -> bool {
-        (&self.meant, self.count, &self.size, &self.wishes)
-            == (&other.meant, other.count, &other.size, &other.wishes)
-    }
 }
 
 impl Line {
@@ -81,7 +74,7 @@ impl Line {
 }
 
 /// What was ordered, and what is wrong with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Order {
     /// The lines.
     pub lines: Vec<Line>,

@@ -103,30 +103,56 @@ impl Ledger {
 impl Store {
     /// Draws up the ledger: one statement a question, all of them about the same moment.
     pub async fn ledger(&self, question: &Question) -> Result<Ledger, Error> {
-        let (since, dead) = (question.since, &question.dead_letters);
-        let patience = question.patience.as_secs_f64();
         let mut tx = self.pool.begin().await?;
         sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
         // These questions are about whole tables: reading them in order is the cheapest way.
         sqlx::query!("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
-        let messages = sqlx::query_scalar!(
+        let mut audit = Audit { tx, question, ledger: Ledger::default() };
+        audit.places().await?;
+        audit.overdue().await?;
+        audit.misplaced().await?;
+        audit.twice().await?;
+        audit.money().await?;
+        audit.told().await?;
+        audit.untold().await?;
+        audit.settled_and_dead().await?;
+        let Audit { tx, mut ledger, .. } = audit;
+        tx.commit().await?;
+        ledger.findings.sort();
+        Ok(ledger)
+    }
+}
+
+/// The ledger while it is drawn up.
+struct Audit<'q> {
+    tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    question: &'q Question,
+    ledger: Ledger,
+}
+
+impl Audit<'_> {
+    fn find(&mut self, message_id: i64, what: String) {
+        self.ledger.findings.push(Finding { message_id, what });
+    }
+
+    /// How many messages there are, and where they are.
+    async fn places(&mut self) -> Result<(), Error> {
+        self.ledger.messages = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM messages WHERE $1::timestamptz IS NULL OR received_at >= $1"#,
-            since,
+            self.question.since,
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut *self.tx)
         .await?
         .unsigned_abs();
-        let mut ledger = Ledger { messages, ..Ledger::default() };
-
         let places = sqlx::query!(
             r#"SELECT m.outcome, m.published_at IS NOT NULL AS "published!", r.decision IS NOT NULL AS "decided!",
                       m.outcome IS NULL AND m.id = ANY($2) AS "dead!", count(*) AS "count!"
                FROM messages m LEFT JOIN reviews r ON r.message_id = m.id AND m.outcome = 'review'
                WHERE $1::timestamptz IS NULL OR m.received_at >= $1 GROUP BY 1, 2, 3, 4"#,
-            since,
-            dead,
+            self.question.since,
+            &self.question.dead_letters,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
         for row in places {
             let place = match row.outcome.as_deref() {
@@ -141,27 +167,35 @@ impl Store {
                 None if row.published => Place::UnderWay,
                 None => Place::ToRelay,
             };
-            *ledger.places.entry(place).or_default() += row.count.unsigned_abs();
+            *self.ledger.places.entry(place).or_default() += row.count.unsigned_abs();
         }
+        Ok(())
+    }
 
+    /// Messages without an outcome for too long.
+    async fn overdue(&mut self) -> Result<(), Error> {
         // Since it was published: a message from an old file may bring its own time of writing.
         let overdue = sqlx::query!(
             r#"SELECT id, published_at IS NOT NULL AS "published!" FROM messages
                WHERE outcome IS NULL AND ($1::timestamptz IS NULL OR received_at >= $1) AND NOT id = ANY($2)
                  AND coalesce(published_at, received_at) <= now() - make_interval(secs => $3)
                ORDER BY id LIMIT $4"#,
-            since,
-            dead,
-            patience,
+            self.question.since,
+            &self.question.dead_letters,
+            self.question.patience.as_secs_f64(),
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(overdue.into_iter().map(|row| {
+        for row in overdue {
             let what = if row.published { "was published and has no outcome" } else { "was never published" };
-            Finding { message_id: row.id, what: what.to_owned() }
-        }));
+            self.find(row.id, what.to_owned());
+        }
+        Ok(())
+    }
 
+    /// Messages whose outcome and tables disagree.
+    async fn misplaced(&mut self) -> Result<(), Error> {
         // A review that a person decided stays beside the order or enquiry that came of it.
         let misplaced = sqlx::query!(
             r#"SELECT m.id, coalesce(m.outcome, 'none') AS "outcome!", o.id IS NOT NULL AS "an_order!",
@@ -175,22 +209,23 @@ impl Store {
                    OR r.id IS NOT NULL AND coalesce(m.outcome, '') <> 'review'
                       AND (r.decision IS NULL OR coalesce(m.outcome, '') NOT IN ('order', 'enquiry')))
                ORDER BY m.id LIMIT $2"#,
-            since,
+            self.question.since,
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(misplaced.into_iter().map(|row| {
+        for row in misplaced {
             let rows = [(row.an_order, "orders"), (row.a_review, "reviews"), (row.an_enquiry, "enquiries")];
             let tables: Vec<&str> =
                 rows.iter().filter(|(there, _)| *there).map(|(_, table)| *table).collect();
             let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(" and ") };
-            Finding {
-                message_id: row.id,
-                what: format!("its outcome is {}, it stands in {tables}", row.outcome),
-            }
-        }));
+            self.find(row.id, format!("its outcome is {}, it stands in {tables}", row.outcome));
+        }
+        Ok(())
+    }
 
+    /// Messages that stand in one table twice.
+    async fn twice(&mut self) -> Result<(), Error> {
         let twice = sqlx::query!(
             r#"SELECT message_id AS "id!", place AS "place!" FROM (
                    SELECT message_id, 'orders' AS place FROM orders GROUP BY 1 HAVING count(*) > 1
@@ -201,24 +236,26 @@ impl Store {
                WHERE $1::timestamptz IS NULL
                   OR (SELECT m.received_at >= $1 FROM messages m WHERE m.id = message_id)
                ORDER BY 1 LIMIT $2"#,
-            since,
+            self.question.since,
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(
-            twice
-                .into_iter()
-                .map(|row| Finding { message_id: row.id, what: format!("stands twice in {}", row.place) }),
-        );
+        for row in twice {
+            self.find(row.id, format!("stands twice in {}", row.place));
+        }
+        Ok(())
+    }
 
-        ledger.total_cents = sqlx::query_scalar!(
+    /// The orders' totals, and those that are not the sum of their items.
+    async fn money(&mut self) -> Result<(), Error> {
+        self.ledger.total_cents = sqlx::query_scalar!(
             r#"SELECT coalesce(sum(o.total_cents), 0)::bigint AS "sum!"
                FROM orders o JOIN messages m ON m.id = o.message_id
                WHERE $1::timestamptz IS NULL OR m.received_at >= $1"#,
-            since,
+            self.question.since,
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut *self.tx)
         .await?;
         let money = sqlx::query!(
             r#"SELECT o.message_id, o.total_cents, coalesce(i.sum, 0) AS "sum!"
@@ -227,25 +264,32 @@ impl Store {
                     ON i.order_id = o.id
                WHERE ($1::timestamptz IS NULL OR m.received_at >= $1) AND i.sum IS DISTINCT FROM o.total_cents
                ORDER BY o.message_id LIMIT $2"#,
-            since,
+            self.question.since,
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(money.into_iter().map(|row| Finding {
-            message_id: row.message_id,
-            what: format!("its order is {} cents, its items are {} cents", row.total_cents, row.sum),
-        }));
+        for row in money {
+            self.find(
+                row.message_id,
+                format!("its order is {} cents, its items are {} cents", row.total_cents, row.sum),
+            );
+        }
+        Ok(())
+    }
 
+    /// What was told of, and what was told as something else.
+    async fn told(&mut self) -> Result<(), Error> {
         let told = sqlx::query!(
             r#"SELECT count(*) AS "told!", count(*) FILTER (WHERE n.possible_repeat) AS "repeats!"
                FROM notifications n JOIN messages m ON m.id = n.message_id
                WHERE n.state = 'sent' AND ($1::timestamptz IS NULL OR m.received_at >= $1)"#,
-            since,
+            self.question.since,
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut *self.tx)
         .await?;
-        (ledger.told, ledger.possible_repeats) = (told.told.unsigned_abs(), told.repeats.unsigned_abs());
+        (self.ledger.told, self.ledger.possible_repeats) =
+            (told.told.unsigned_abs(), told.repeats.unsigned_abs());
         let strange = sqlx::query!(
             r#"SELECT n.message_id, n.category, coalesce(m.outcome, 'none') AS "outcome!"
                FROM notifications n JOIN messages m ON m.id = n.message_id
@@ -253,25 +297,31 @@ impl Store {
                  AND NOT (n.category = 'review' AND EXISTS (SELECT 1 FROM reviews r
                           WHERE r.message_id = m.id AND r.decision IS NOT NULL))
                ORDER BY n.message_id LIMIT $2"#,
-            since,
+            self.question.since,
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(strange.into_iter().map(|row| Finding {
-            message_id: row.message_id,
-            what: format!("was told as {}, its outcome is {}", row.category, row.outcome),
-        }));
+        for row in strange {
+            self.find(
+                row.message_id,
+                format!("was told as {}, its outcome is {}", row.category, row.outcome),
+            );
+        }
+        Ok(())
+    }
 
-        ledger.untold = sqlx::query_scalar!(
+    /// Outcomes that nobody was told of.
+    async fn untold(&mut self) -> Result<(), Error> {
+        self.ledger.untold = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM messages m
                WHERE m.outcome IN ('order', 'review', 'enquiry', 'misc')
                  AND ($1::timestamptz IS NULL OR m.received_at >= $1)
                  AND NOT EXISTS (SELECT 1 FROM notifications n
                                  WHERE n.message_id = m.id AND n.category = m.outcome AND n.state = 'sent')"#,
-            since,
+            self.question.since,
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut *self.tx)
         .await?
         .unsigned_abs();
         let untold = sqlx::query!(
@@ -282,33 +332,33 @@ impl Store {
                  AND NOT EXISTS (SELECT 1 FROM notifications n
                                  WHERE n.message_id = m.id AND n.category = m.outcome AND n.state = 'sent')
                ORDER BY m.id LIMIT $3"#,
-            since,
-            patience,
+            self.question.since,
+            self.question.patience.as_secs_f64(),
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(untold.into_iter().map(|row| Finding {
-            message_id: row.id,
-            what: format!("nobody was told of this {}", row.outcome),
-        }));
+        for row in untold {
+            self.find(row.id, format!("nobody was told of this {}", row.outcome));
+        }
+        Ok(())
+    }
 
+    /// Messages with an outcome that lie among the dead letters too.
+    async fn settled_and_dead(&mut self) -> Result<(), Error> {
         let both = sqlx::query!(
             r#"SELECT id, outcome AS "outcome!" FROM messages
                WHERE id = ANY($2) AND outcome IS NOT NULL AND ($1::timestamptz IS NULL OR received_at >= $1)
                ORDER BY id LIMIT $3"#,
-            since,
-            dead,
+            self.question.since,
+            &self.question.dead_letters,
             MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *self.tx)
         .await?;
-        ledger.findings.extend(both.into_iter().map(|row| Finding {
-            message_id: row.id,
-            what: format!("is settled as {} and lies among the dead letters", row.outcome),
-        }));
-        tx.commit().await?;
-        ledger.findings.sort();
-        Ok(ledger)
+        for row in both {
+            self.find(row.id, format!("is settled as {} and lies among the dead letters", row.outcome));
+        }
+        Ok(())
     }
 }
