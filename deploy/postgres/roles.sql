@@ -21,12 +21,14 @@ BEGIN
 END
 $$;
 
--- Takes messages in, relays them, refuses what the line cannot carry, publishes again what got lost.
+-- Takes messages in, relays them and the kitchen's steps, refuses what the line cannot carry, publishes again what got lost.
 GRANT SELECT, INSERT ON messages TO greenbite_ingest;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_ingest;
 GRANT SELECT (message_id, category, state) ON notifications TO greenbite_ingest;
 GRANT SELECT (message_id, decided_at) ON reviews TO greenbite_ingest;
-GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
+GRANT SELECT ON order_steps TO greenbite_ingest;
+GRANT UPDATE (published_at) ON order_steps TO greenbite_ingest;
+GRANT SELECT (id, message_id) ON orders TO greenbite_ingest;
 GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
 
 -- Read the menu where the cache does not have it.
@@ -44,13 +46,15 @@ GRANT SELECT, INSERT ON notifications TO greenbite_notifier;
 GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, discord_message_id)
     ON notifications TO greenbite_notifier;
 
--- Shows everything, takes messages in, notes a person's decisions, replays and discards dead letters, runs the
+-- Shows everything, takes messages in, notes a person's decisions and the kitchen's steps, replays and discards dead letters, runs the
 -- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
     enquiries, notifications, simulations TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
+GRANT UPDATE (state) ON orders TO greenbite_dashboard;
+GRANT INSERT ON order_steps TO greenbite_dashboard;
 GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
 GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
     TO greenbite_dashboard;

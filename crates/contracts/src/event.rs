@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
+use crate::kitchen::State;
 use crate::topology::Service;
 use crate::trail::TrailEntry;
 
@@ -496,6 +497,33 @@ pub struct Notified {
     pub trail: Vec<TrailEntry>,
 }
 event!(Notified, 1);
+
+/// `kitchen.preparing`, `kitchen.ready`, `kitchen.collected`, `kitchen.voided`
+///
+/// The generation of its publication is the number of the step: an order that is recalled is
+/// `preparing` a second time, as a newer generation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kitchen {
+    /// The message that the order comes from.
+    pub message: Message,
+    /// The order's number.
+    pub order: i64,
+    /// Counts the order's steps from 1.
+    pub step: u32,
+    /// The state that the step led to.
+    pub state: State,
+    /// When it was taken.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub who: String,
+    /// Why, where somebody said so; always on a voided order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who told of it.
+    #[serde(default)]
+    pub trail: Vec<TrailEntry>,
+}
+event!(Kitchen, 1);
 
 /// What a service is told on [`crate::subject::control`]: to read no more for a while, or to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use self::State::{Accepted, Collected, Preparing, Ready, Received, Voided};
+use crate::subject::Topic;
+
+use self::State::{Accepted, Collected, Preparing, Ready, Voided};
 
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It came in; nobody has promised it yet.
-    Received,
-    /// The kitchen is to make it.
+    /// The kitchen is to make it: so every order begins.
     Accepted,
     /// It is being made.
     Preparing,
@@ -29,8 +29,6 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Promise it.
-    Accept,
     /// Begin to make it.
     Start,
     /// It is made.
@@ -55,28 +53,37 @@ pub struct Row {
 }
 
 /// Every step there is, in the order of [`Step`]; what is not in here is impossible.
-pub const STEPS: [Row; 6] = [
-    Row { step: Step::Accept, from: &[Received], to: Accepted },
+pub const STEPS: [Row; 5] = [
     Row { step: Step::Start, from: &[Accepted], to: Preparing },
     Row { step: Step::Ready, from: &[Preparing], to: Ready },
     Row { step: Step::Collect, from: &[Ready], to: Collected },
     Row { step: Step::Recall, from: &[Ready], to: Preparing },
-    Row { step: Step::Void, from: &[Received, Accepted, Preparing], to: Voided },
+    Row { step: Step::Void, from: &[Accepted, Preparing], to: Voided },
 ];
 
 impl State {
     /// All of them.
-    pub const ALL: [State; 6] = [Received, Accepted, Preparing, Ready, Collected, Voided];
+    pub const ALL: [State; 5] = [Accepted, Preparing, Ready, Collected, Voided];
 
     /// As the database has it: `preparing`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Received => "received",
             Accepted => "accepted",
             Preparing => "preparing",
             Ready => "ready",
             Collected => "collected",
             Voided => "voided",
+        }
+    }
+
+    /// The topic that tells that an order came to be in this state; that it is accepted is what `registered.order` tells.
+    pub const fn topic(self) -> Topic {
+        match self {
+            Accepted => Topic::RegisteredOrder,
+            Preparing => Topic::KitchenPreparing,
+            Ready => Topic::KitchenReady,
+            Collected => Topic::KitchenCollected,
+            Voided => Topic::KitchenVoided,
         }
     }
 
@@ -96,7 +103,6 @@ impl Step {
     /// As it is typed: `start`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Step::Accept => "accept",
             Step::Start => "start",
             Step::Ready => "ready",
             Step::Collect => "collect",
@@ -144,6 +150,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn every_state_that_a_step_leads_to_has_a_topic_of_its_name() {
+        for row in &STEPS {
+            assert_eq!(row.to.topic().to_string(), format!("kitchen.{}", row.to));
+        }
+    }
+
     fn any_step() -> impl Strategy<Value = Step> {
         prop::sample::select(STEPS.map(|row| row.step).to_vec())
     }
@@ -177,9 +190,8 @@ mod tests {
         #[test]
         fn whatever_is_pressed_an_order_has_a_legal_history(
             presses in prop::collection::vec(any_step(), 0..40),
-            first in prop::sample::select(vec![Received, Accepted]),
         ) {
-            let mut history = vec![first];
+            let mut history = vec![Accepted];
             for step in presses {
                 let state = history[history.len() - 1];
                 prop_assert_eq!(state.after(step).is_some(), state.possible().any(|other| other == step));
@@ -187,7 +199,6 @@ mod tests {
             }
             for pair in history.windows(2) {
                 let legal = match pair[0] {
-                    Received => [Accepted, Voided].contains(&pair[1]),
                     Accepted => [Preparing, Voided].contains(&pair[1]),
                     Preparing => [Ready, Voided].contains(&pair[1]),
                     Ready => [Collected, Preparing].contains(&pair[1]),

@@ -14,8 +14,8 @@ pub mod trail;
 pub use code::Code;
 pub use event::{
     Candidate, Category, Channel, Classified, Control, DeadLetter, Delivery, EnquiryTopic, Event, Extracted,
-    MatchedItem, Message, MessageId, MessageOutcome, Modifier, ModifierOp, Notified, OrderLine, Payload,
-    Received, Registered, RegisteredLine, RegisteredOrder, Registration, Settlement, Validated,
+    Kitchen, MatchedItem, Message, MessageId, MessageOutcome, Modifier, ModifierOp, Notified, OrderLine,
+    Payload, Received, Registered, RegisteredLine, RegisteredOrder, Registration, Settlement, Validated,
     ValidatedLine, Verdict,
 };
 pub use failure::{Failure, FailureKind};

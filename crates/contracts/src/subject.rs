@@ -85,6 +85,10 @@ topics! {
     NotifiedReview = "notified"."review" by Notifier: "Somebody was asked to decide.";
     NotifiedEnquiry = "notified"."enquiry" by Notifier: "Somebody was asked to answer.";
     NotifiedMisc = "notified"."misc" by Notifier: "The message was shown in the channel for the rest.";
+    KitchenPreparing = "kitchen"."preparing" by Ingest: "The kitchen makes the order: it was started, or recalled.";
+    KitchenReady = "kitchen"."ready" by Ingest: "The order waits to be collected.";
+    KitchenCollected = "kitchen"."collected" by Ingest: "The customer has the order.";
+    KitchenVoided = "kitchen"."voided" by Ingest: "The order was called off, and why.";
 }
 
 impl Topic {

@@ -254,9 +254,10 @@ pub fn users() -> Vec<User> {
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     let mut users: Vec<User> = Service::STATIONS.into_iter().map(station).collect();
 
-    // Ingest also keeps the house: reconciliation, the janitor, and advisories made into dead letters.
+    // Ingest also tells of the kitchen's steps and keeps the house: reconciliation, the janitor, and advisories made into dead letters.
     if let Some(ingest) = users.iter_mut().find(|user| user.name == Service::Ingest.as_str()) {
-        ingest.publish.push(Topic::ReceivedMessage.filter().to_owned());
+        let own = Topic::ALL.iter().filter(|topic| topic.publisher() == Service::Ingest);
+        ingest.publish.extend(own.map(|topic| topic.filter().to_owned()));
         ingest.publish.push(format!("{DEAD_LETTER_ROOT}.*.{}.*", crate::Code::MaxDeliveries));
         ingest.publish.extend([
             format!("$JS.API.STREAM.INFO.{STREAM}"),
@@ -378,7 +379,7 @@ mod tests {
     fn every_topic_is_read_by_exactly_one_durable_or_ends_the_line() {
         for &topic in Topic::ALL {
             let readers = CONSUMERS.iter().filter(|spec| spec.input == topic).count();
-            assert_eq!(readers, usize::from(topic.stage() != "notified"), "{topic}");
+            assert_eq!(readers, usize::from(!["notified", "kitchen"].contains(&topic.stage())), "{topic}");
         }
     }
 

@@ -162,6 +162,19 @@ fn every_event_is_written_and_read_as_its_golden_file_has_it() {
         },
     );
     pinned(
+        "kitchen.v1",
+        &Kitchen {
+            message: message(),
+            order: 7,
+            step: 2,
+            state: contracts::kitchen::State::Voided,
+            at: noon(),
+            who: "Ana".into(),
+            why: Some("the customer left".into()),
+            trail: trail(),
+        },
+    );
+    pinned(
         "dead_letter.v1",
         &DeadLetter {
             service: Service::Extractor,

@@ -75,7 +75,7 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
         Command::Void(Void { order, why }) => (Step::Void, Press { order, why: Some(why) }),
     };
     let Order { number, who } = press.order;
-    let new = NewStep { number, step, who: who.unwrap_or_else(user), why: press.why };
+    let new = NewStep { number, step, who: who.unwrap_or_else(user), why: press.why, after: None };
     match store.take_step(&new).await {
         Ok(Pressed::Now(taken)) => say(&format!("order {number} is {} now", taken.state)),
         Ok(Pressed::Before(state, None)) => say(&format!("order {number} is {state} already")),

@@ -28,6 +28,9 @@ const UNANNOUNCED_EVERY: u64 = 6;
 /// A message that was published again this often waits no longer than that many times the usual.
 const MOST_PATIENCE: u32 = 30;
 
+/// How far the clocks of database and bus may be apart.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+
 /// Keeps the house.
 pub struct Housekeeper {
     store: Store,
@@ -106,6 +109,7 @@ impl Housekeeper {
         let Some(_key) = self.store.take_house_key().await? else { return Ok(Round::default()) };
         let buried = self.look_after_given_up(&bus).await?;
         let purged = self.make_room(&bus).await?;
+        self.tell_steps_again(&bus).await?;
         let overdue =
             TimeDelta::from_std(Duration::from_secs(self.house.overdue_s)).unwrap_or(TimeDelta::MAX);
         let before = Utc::now() - overdue;
@@ -168,6 +172,17 @@ impl Housekeeper {
             );
         }
         Ok(purged)
+    }
+
+    /// Has the kitchen's steps told again that a stream from before this one had.
+    async fn tell_steps_again(&self, bus: &Bus) -> Result<(), Trouble> {
+        // Two clocks: what is told once too often is refused.
+        let before = bus.stream_state(STREAM).await?.created + CLOCKS_DIFFER;
+        let again = self.store.tell_steps_again(before).await?;
+        if again > 0 {
+            tracing::info!(again, "{again} steps of the kitchen are told again: the stream is a new one");
+        }
+        Ok(())
     }
 
     /// Looks at some messages that have been on their way for long; whether to look at more at once.
@@ -242,10 +257,13 @@ fn is_due(row: &Stalled, before: DateTime<Utc>) -> bool {
 
 async fn traces(bus: &Bus, id: MessageId) -> Result<Traces, BusError> {
     let (event, letter) = futures::try_join!(bus.last_event(id), bus.last_dead_letter(id))?;
-    Ok(Traces {
-        last_event: event.and_then(|event| Some((Topic::parse(&event.subject)?.0, event.sequence))),
-        is_dead_letter: letter.is_some(),
-    })
+    let mut last_event = event.and_then(|event| Some((Topic::parse(&event.subject)?.0, event.sequence)));
+    // A cook may be quicker than the notifier: what matters is where the order itself is on the line.
+    if last_event.is_some_and(|(topic, _)| topic.stage() == Topic::KitchenReady.stage()) {
+        let order = bus.last_message(STREAM, &Topic::RegisteredOrder.subject(id)).await?;
+        last_event = order.map(|order| (Topic::RegisteredOrder, order.sequence));
+    }
+    Ok(Traces { last_event, is_dead_letter: letter.is_some() })
 }
 
 /// The lowest place that each durable still needs. The stream's state was asked for before.

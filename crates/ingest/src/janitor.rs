@@ -62,6 +62,7 @@ mod tests {
             max_bytes: 1_000,
             first_sequence: 1,
             last_sequence: 1_000,
+            created: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

@@ -5,6 +5,7 @@
 //! | [`admit`] | what the line carries: the decision |
 //! | [`room`] | whether the line has room for more: the decision |
 //! | [`relay`] | rows of `messages` onto the bus |
+//! | [`kitchen`] | the kitchen's steps, which the same relay tells on the bus |
 //! | [`door`] | `POST /messages`, with [`key`] and [`limiter`] |
 //! | [`watch`] | a CSV file to which lines are appended, with [`rows`], [`times`] and [`tail`] |
 //! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
@@ -15,6 +16,7 @@ pub mod door;
 pub mod house;
 pub mod janitor;
 pub mod key;
+pub mod kitchen;
 pub mod limiter;
 pub mod reconcile;
 pub mod rejects;

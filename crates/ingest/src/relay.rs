@@ -2,7 +2,8 @@
 //!
 //! The rows are the truth. A batch is locked, published, confirmed, marked and committed; whatever
 //! fails on the way, the rows stay as they were and are published again, which the bus refuses
-//! as a repetition. Word of new rows only wakes the relay: looking decides.
+//! as a repetition. Word of new rows only wakes the relay: looking decides. Steps of the kitchen go first: they are
+//! few, and end on the bus.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use store::Store;
 
 use crate::admit::{Refusal, admit};
 use crate::config::Config;
+use crate::kitchen;
 use crate::room::{Room, room};
 
 /// How long the answer to how much room there is holds.
@@ -45,8 +47,8 @@ enum Pass {
 
 /// Why the relay pauses.
 #[derive(Debug)]
-struct Trouble {
-    kind: FailureKind,
+pub(crate) struct Trouble {
+    pub(crate) kind: FailureKind,
     code: Code,
     reason: String,
 }
@@ -132,9 +134,10 @@ impl Relay {
         if !bus.is_connected() {
             return Err(BusError::Unknown("there is no connection".to_owned()).into());
         }
+        let more_steps = kitchen::tell(&self.store, &bus, self.batch).await?;
         let mut batch = self.store.relay_batch(u32::from(self.batch)).await?;
         if batch.messages().is_empty() {
-            return Ok(Pass::Done);
+            return Ok(if more_steps { Pass::ThereIsMore } else { Pass::Done });
         }
         let room = self.look_for_room(&bus).await?;
         let messages =
@@ -175,7 +178,7 @@ impl Relay {
         }
         match trouble {
             Some(trouble) => Err(trouble),
-            None if there_is_more => Ok(Pass::ThereIsMore),
+            None if there_is_more || more_steps => Ok(Pass::ThereIsMore),
             None => Ok(Pass::Done),
         }
     }

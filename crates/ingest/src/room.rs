@@ -56,6 +56,7 @@ mod tests {
             max_bytes,
             first_sequence: 1,
             last_sequence: bytes / 1_000,
+            created: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 
 use async_nats::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use contracts::topology::{ADVISORY_DURABLE, CONSUMERS, DEAD_LETTER_STREAM, STREAM};
 use contracts::{Code, ConsumerSpec, DeadLetter, MessageId, subject};
 use futures::StreamExt;
@@ -32,6 +33,8 @@ pub struct StreamState {
     pub first_sequence: u64,
     /// Place of the last message that was ever in it.
     pub last_sequence: u64,
+    /// When it was made: later than what was published to a stream that lost its storage.
+    pub created: DateTime<Utc>,
 }
 
 impl StreamState {
@@ -86,6 +89,7 @@ struct ApiFailure {
 
 #[derive(Deserialize)]
 struct StreamInfo {
+    created: DateTime<Utc>,
     config: StreamConfig,
     state: RawStreamState,
 }
@@ -167,6 +171,7 @@ impl Bus {
             max_bytes: u64::try_from(info.config.max_bytes).unwrap_or(0),
             first_sequence: info.state.first_seq,
             last_sequence: info.state.last_seq,
+            created: info.created,
         })
     }
 

@@ -1,11 +1,19 @@
 //! Orders in the kitchen, and the steps that people take with them.
 
 use chrono::{DateTime, Utc};
-use contracts::MessageId;
 use contracts::kitchen::{State, Step};
-use serde::Serialize;
+use contracts::{Message, MessageId, Modifier};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, Postgres, Transaction};
 
+use crate::messages::{BEGIN_RELAY, generation};
+use crate::registration::from_json;
 use crate::{Error, Store};
+
+/// Characters of a name at most.
+const LONGEST_NAME: usize = 80;
+/// Characters of a reason at most.
+const LONGEST_REASON: usize = 500;
 
 /// A step that a person takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +26,9 @@ pub struct NewStep {
     pub who: String,
     /// Why; to void an order takes a reason.
     pub why: Option<String>,
+    /// How many steps the order had when it was pressed, where whoever presses knows: a press that is repeated,
+    /// because its answer was lost, then never counts as a second one.
+    pub after: Option<i32>,
 }
 
 /// A step that was taken.
@@ -77,6 +88,11 @@ pub enum StepError {
     /// A reason is missing.
     #[error("order {0} was not voided: say why")]
     NoReason(i64),
+    /// A name or a reason is too long.
+    #[error(
+        "order {0}: a name has {LONGEST_NAME} characters at most and a reason {LONGEST_REASON}, without control characters"
+    )]
+    TooLong(i64),
     /// The database failed; nothing was written.
     #[error(transparent)]
     Database(#[from] Error),
@@ -114,6 +130,48 @@ pub struct OpenOrder {
     pub total_cents: i64,
 }
 
+/// An order on the kitchen's screen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ticket {
+    /// Its number.
+    pub number: i64,
+    /// The message that it comes from.
+    pub message_id: i64,
+    /// How far it is.
+    pub state: State,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// How many steps were taken with it.
+    pub steps: i32,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// The customer, where the channel names one.
+    pub customer: Option<String>,
+    /// What the customer wrote.
+    pub text: String,
+    /// Why the line took it for this order.
+    pub reason: String,
+    /// Its lines.
+    pub lines: Vec<TicketLine>,
+}
+
+/// A line of an order on the kitchen's screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketLine {
+    /// The item's name on the menu.
+    pub item: String,
+    /// The item in the customer's words.
+    pub phrase: String,
+    /// Where the menu has it: `Grill`; none where the item has left the menu.
+    pub category: Option<String>,
+    /// How many.
+    pub quantity: u32,
+    /// The size under its canonical name.
+    pub size: Option<String>,
+    /// Wishes about the item.
+    pub modifiers: Vec<Modifier>,
+}
+
 impl Store {
     /// Takes a step with an order, or says that it is so already, which adds nothing.
     pub async fn take_step(&self, new: &NewStep) -> Result<Pressed, StepError> {
@@ -126,16 +184,28 @@ impl Store {
         if new.step == Step::Void && why.is_none() {
             return Err(StepError::NoReason(number));
         }
+        if !is_fit(who, LONGEST_NAME) || why.is_some_and(|why| !is_fit(why, LONGEST_REASON)) {
+            return Err(StepError::TooLong(number));
+        }
         let mut tx = self.pool.begin().await?;
         let order = sqlx::query!("SELECT message_id, state FROM orders WHERE id = $1 FOR UPDATE", number)
             .fetch_optional(&mut *tx)
             .await?
             .ok_or(StepError::NoOrder(number))?;
         let state = parse(&order.state)?;
-        if state == new.step.to() {
-            tx.rollback().await?;
-            let last = self.order_steps(MessageId(order.message_id)).await?.pop();
-            return Ok(Pressed::Before(state, last));
+        let before = taken(&mut tx, MessageId(order.message_id)).await?;
+        // What came of an earlier press of the same: what stands, or what followed what the presser saw.
+        let earlier = match new.after {
+            Some(seen) => before.iter().find(|taken| taken.step == seen.saturating_add(1)),
+            None => before.last(),
+        };
+        let repeated = earlier.is_some_and(|taken| taken.state == new.step.to());
+        if repeated || state == new.step.to() {
+            let which = if repeated { earlier } else { before.last() };
+            return Ok(Pressed::Before(state, which.cloned()));
+        }
+        if earlier.is_some() && new.after.is_some() {
+            return Err(StepError::Illegal { number, state, step: new.step });
         }
         let Some(next) = state.after(new.step) else {
             return Err(StepError::Illegal { number, state, step: new.step });
@@ -166,16 +236,94 @@ impl Store {
 
     /// The steps that were taken with a message's order, first to last.
     pub async fn order_steps(&self, id: MessageId) -> Result<Vec<TakenStep>, Error> {
+        taken(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Takes steps that the bus does not know of yet, out of every other relay's sight, at most one of an order: so
+    /// that the bus hears of an order's steps in their order.
+    ///
+    /// They stay taken until the batch is committed or dropped.
+    pub async fn steps_to_tell(&self, limit: u32) -> Result<StepBatch, Error> {
+        let mut tx = self.pool.begin_with(BEGIN_RELAY).await?;
         let rows = sqlx::query!(
-            "SELECT step, state, at, who, why FROM order_steps WHERE message_id = $1 ORDER BY step",
-            id.0,
+            "SELECT o.id AS number, s.step, s.state, s.at, s.who, s.why,
+                    m.id, m.generation, m.received_at, m.source, m.customer, m.text
+             FROM order_steps s JOIN orders o USING (message_id) JOIN messages m ON m.id = s.message_id
+             WHERE s.published_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM order_steps e
+                               WHERE e.message_id = s.message_id AND e.step < s.step AND e.published_at IS NULL)
+             ORDER BY s.at FOR NO KEY UPDATE OF s SKIP LOCKED LIMIT $1",
+            i64::from(limit),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut steps = Vec::with_capacity(rows.len());
+        for row in rows {
+            let taken = TakenStep {
+                step: row.step,
+                state: parse(&row.state)?,
+                at: row.at,
+                who: row.who,
+                why: row.why,
+            };
+            let message = Message {
+                id: MessageId(row.id),
+                generation: generation(row.generation),
+                received_at: row.received_at,
+                source: row.source,
+                customer: row.customer,
+                text: row.text,
+            };
+            steps.push(UntoldStep { number: row.number, message, taken });
+        }
+        Ok(StepBatch { tx, steps })
+    }
+
+    /// Has steps told again that were published before a time, as long as they are not older than a week: what a bus
+    /// that lost its storage no longer knows.
+    pub async fn tell_steps_again(&self, published_before: DateTime<Utc>) -> Result<u64, Error> {
+        let done = sqlx::query!(
+            "UPDATE order_steps SET published_at = NULL
+             WHERE published_at < $1 AND published_at > now() - interval '7 days'",
+            published_before,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// What the kitchen still has to do with, oldest first.
+    pub async fn tickets(&self, limit: u32) -> Result<Vec<Ticket>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT o.id, o.message_id, o.state, o.created_at, o.customer, o.reason, m.text,
+                      coalesce(s.at, o.created_at) AS "since!", coalesce(s.step, 0) AS "steps!",
+                      (SELECT coalesce(jsonb_agg(jsonb_build_object('item', i.item, 'phrase', i.phrase,
+                                                 'category', nullif(menu.category, ''), 'quantity', i.quantity,
+                                                 'size', i.size, 'modifiers', i.modifiers) ORDER BY i.position), '[]')
+                       FROM order_items i LEFT JOIN menu_items menu ON menu.slug = i.slug
+                       WHERE i.order_id = o.id) AS "lines!"
+               FROM orders o JOIN messages m ON m.id = o.message_id
+               LEFT JOIN LATERAL (SELECT at, step FROM order_steps WHERE message_id = o.message_id
+                                  ORDER BY step DESC LIMIT 1) s ON true
+               WHERE o.state NOT IN ('collected', 'voided') ORDER BY o.id LIMIT $1"#,
+            i64::from(limit),
         )
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
             .map(|row| {
-                let state = parse(&row.state)?;
-                Ok(TakenStep { step: row.step, state, at: row.at, who: row.who, why: row.why })
+                Ok(Ticket {
+                    number: row.id,
+                    message_id: row.message_id,
+                    state: parse(&row.state)?,
+                    since: row.since,
+                    steps: row.steps,
+                    created_at: row.created_at,
+                    customer: row.customer,
+                    text: row.text,
+                    reason: row.reason,
+                    lines: from_json(row.lines, "order lines", MessageId(row.message_id))?,
+                })
             })
             .collect()
     }
@@ -206,6 +354,66 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// A step that waits to be told on the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntoldStep {
+    /// The order's number.
+    pub number: i64,
+    /// The message that it comes from.
+    pub message: Message,
+    /// The step.
+    pub taken: TakenStep,
+}
+
+/// Steps on their way to the bus, locked until they are marked and committed; see [`crate::messages::RelayBatch`].
+pub struct StepBatch {
+    tx: Transaction<'static, Postgres>,
+    steps: Vec<UntoldStep>,
+}
+
+impl StepBatch {
+    /// The steps, oldest first, at most one of an order.
+    pub fn steps(&self) -> &[UntoldStep] {
+        &self.steps
+    }
+
+    /// The bus has confirmed the steps with these places in [`StepBatch::steps`]: makes that stand.
+    pub async fn commit(mut self, told: &[usize]) -> Result<(), Error> {
+        let told: Vec<&UntoldStep> = told.iter().filter_map(|at| self.steps.get(*at)).collect();
+        sqlx::query!(
+            "UPDATE order_steps s SET published_at = clock_timestamp()
+             FROM unnest($1::bigint[], $2::integer[]) AS told (message_id, step)
+             WHERE s.message_id = told.message_id AND s.step = told.step",
+            &told.iter().map(|step| step.message.id.0).collect::<Vec<_>>(),
+            &told.iter().map(|step| step.taken.step).collect::<Vec<_>>(),
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// The steps that were taken with a message's order, first to last.
+async fn taken(connection: &mut PgConnection, id: MessageId) -> Result<Vec<TakenStep>, Error> {
+    let rows = sqlx::query!(
+        "SELECT step, state, at, who, why FROM order_steps WHERE message_id = $1 ORDER BY step",
+        id.0,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let state = parse(&row.state)?;
+            Ok(TakenStep { step: row.step, state, at: row.at, who: row.who, why: row.why })
+        })
+        .collect()
+}
+
+/// Whether a name or a reason can be shown on a ticket.
+fn is_fit(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest && !text.chars().any(char::is_control)
 }
 
 fn parse(stored: &str) -> Result<State, Error> {

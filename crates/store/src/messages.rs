@@ -15,7 +15,7 @@ const CHANNEL: &str = "greenbite_messages";
 
 /// A relay that hangs with its rows locked (stopped, or cut off from the database) would hold up the registrar:
 /// the database ends it. Waiting for the bus takes less.
-const BEGIN_RELAY: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+pub(crate) const BEGIN_RELAY: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// A message that comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]

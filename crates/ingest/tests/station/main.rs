@@ -3,6 +3,7 @@
 
 mod door;
 mod house;
+mod kitchen;
 mod relay;
 mod support;
 mod watch;

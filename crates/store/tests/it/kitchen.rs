@@ -12,7 +12,7 @@ async fn an_order(store: &Store) -> (MessageId, i64) {
 }
 
 fn press(number: i64, step: Step) -> NewStep {
-    NewStep { number, step, who: "Ada".to_owned(), why: None }
+    NewStep { number, step, who: "Ada".to_owned(), why: None, after: None }
 }
 
 fn void(number: i64, why: &str) -> NewStep {
@@ -140,4 +140,67 @@ async fn a_state_that_this_version_does_not_know_is_not_stepped_over() {
     let error = store.take_step(&press(number, Step::Start)).await.unwrap_err();
     assert!(error.to_string().contains("unknown state 'eaten'"), "{error}");
     assert!(states(&store, id).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_press_that_is_repeated_counts_once_whatever_others_have_pressed_since() {
+    let store = fresh().await;
+    let (id, number) = an_order(&store).await;
+    let after = |seen, step| NewStep { after: Some(seen), ..press(number, step) };
+    store.take_step(&after(0, Step::Start)).await.unwrap();
+    store.take_step(&after(1, Step::Ready)).await.unwrap();
+    // The answer was lost, and somebody has recalled the order before it is pressed again.
+    store.take_step(&after(2, Step::Recall)).await.unwrap();
+    let again = store.take_step(&after(1, Step::Ready)).await.unwrap();
+    let Pressed::Before(State::Preparing, Some(first)) = again else { panic!("{again:?}") };
+    assert_eq!((first.step, first.state), (2, State::Ready));
+    // Another step than the one that was taken meanwhile: whoever pressed looked at something else.
+    let other = store.take_step(&NewStep { after: Some(1), ..void(number, "gone") }).await;
+    assert!(matches!(other, Err(StepError::Illegal { state: State::Preparing, .. })), "{other:?}");
+    assert_eq!(states(&store, id).await.len(), 3);
+}
+
+#[tokio::test]
+async fn names_and_reasons_that_no_ticket_could_show_are_refused() {
+    let store = fresh().await;
+    let (id, number) = an_order(&store).await;
+    for bad in [
+        void(number, &"x".repeat(501)),
+        void(number, "a\u{7}b"),
+        NewStep { who: "x".repeat(81), ..press(number, Step::Start) },
+    ] {
+        let refused = store.take_step(&bad).await;
+        assert!(matches!(refused, Err(StepError::TooLong(_))), "{refused:?}");
+    }
+    assert!(states(&store, id).await.is_empty());
+}
+
+#[tokio::test]
+async fn each_step_is_told_once_and_those_of_an_order_in_their_order() {
+    let store = fresh().await;
+    let (first, number) = an_order(&store).await;
+    let (second, other) = an_order(&store).await;
+    for (number, step) in [(number, Step::Start), (number, Step::Ready), (other, Step::Start)] {
+        store.take_step(&press(number, step)).await.unwrap();
+    }
+    let batch = store.steps_to_tell(10).await.unwrap();
+    let told: Vec<_> = batch.steps().iter().map(|step| (step.number, step.taken.step)).collect();
+    assert_eq!(told, [(number, 1), (other, 1)]);
+    // Another relay at the same moment finds nothing: neither these nor what comes after them.
+    assert!(store.steps_to_tell(10).await.unwrap().steps().is_empty());
+    // The bus confirmed one of them.
+    batch.commit(&[0]).await.unwrap();
+    let batch = store.steps_to_tell(10).await.unwrap();
+    let told: Vec<_> = batch.steps().iter().map(|step| (step.message.id, step.taken.step)).collect();
+    assert_eq!(told, [(first, 2), (second, 1)]);
+    batch.commit(&[0, 1]).await.unwrap();
+    assert!(store.steps_to_tell(10).await.unwrap().steps().is_empty());
+
+    // The bus has lost its storage.
+    assert_eq!(store.tell_steps_again(chrono::Utc::now() + chrono::TimeDelta::minutes(1)).await.unwrap(), 3);
+    assert_eq!(store.steps_to_tell(10).await.unwrap().steps().len(), 2);
+    let tickets = store.tickets(5).await.unwrap();
+    assert_eq!((tickets[0].state, tickets[0].steps, tickets[1].steps), (State::Ready, 2, 1));
+    assert_eq!((tickets[0].lines.len(), tickets[0].text.as_str()), (2, "message 0"));
+    assert_eq!(tickets[0].lines[0].phrase, "lentil soop");
 }

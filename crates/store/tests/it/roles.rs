@@ -90,7 +90,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.insert_simulated("messages.csv", 1, &[message("replayed")]).await.unwrap();
     let number = store.open_orders(5).await.unwrap()[0].number;
     let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
-    store.take_step(&store::kitchen::NewStep { number, step, who, why: None }).await.unwrap();
+    store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: None }).await.unwrap();
     store.journey(ids[0]).await.unwrap().unwrap();
     store.discard(&ids, "none").await.unwrap();
 
@@ -108,6 +108,16 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     assert_eq!(store.journey(ids[0]).await.unwrap().unwrap().kitchen.len(), 1);
     assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
     store.latest_enquiries(5).await.unwrap();
+    assert_eq!(store.tickets(5).await.unwrap().len(), 2);
+    let (step, who) = (contracts::kitchen::Step::Ready, "Ada".to_owned());
+    store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: Some(1) }).await.unwrap();
+    let relay = Store::connect(&ingest, 1).await.unwrap();
+    for _ in 0..2 {
+        let batch = relay.steps_to_tell(5).await.unwrap();
+        assert_eq!(batch.steps().len(), 1);
+        batch.commit(&[0]).await.unwrap();
+    }
+    relay.tell_steps_again(chrono::Utc::now()).await.unwrap();
     store.insert_simulated("messages.csv", 2, &[message("simulated")]).await.unwrap();
     store.next_generation(&[(ids[3], 2)]).await.unwrap();
     store.discard(&ids, "none").await.unwrap();
@@ -115,7 +125,10 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let validator = database.url_of(Service::MenuValidator).await;
     let classifier = database.url_of(Service::Classifier).await;
     for (url, statement) in [
-        (&ingest, "SELECT 1 FROM orders"),
+        (&ingest, "SELECT total_cents FROM orders"),
+        (&ingest, "UPDATE orders SET state = 'voided'"),
+        (&ingest, "UPDATE order_steps SET who = 'somebody else'"),
+        (&ingest, "INSERT INTO order_steps (message_id, step, state, who) VALUES (1, 9, 'ready', 'x')"),
         (&ingest, "INSERT INTO notifications (message_id, category) VALUES (1, 'order')"),
         (&ingest, "UPDATE messages SET text = 'changed'"),
         (&ingest, "DELETE FROM messages"),
@@ -141,8 +154,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&notifier, "DELETE FROM notifications"),
         (&notifier, "UPDATE notifications SET message_id = 2"),
         (&dashboard, "UPDATE orders SET total_cents = 1"),
-        (&dashboard, "UPDATE orders SET state = 'voided'"),
-        (&dashboard, "INSERT INTO order_steps (message_id, step, state, who) VALUES (1, 9, 'ready', 'x')"),
+        (&dashboard, "UPDATE order_steps SET who = 'somebody else'"),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
         (
