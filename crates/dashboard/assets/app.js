@@ -6,6 +6,7 @@ import { live, on, start } from './live.js';
 import * as dead from './dead.js';
 import * as desk from './desk.js';
 import * as journey from './journey.js';
+import * as kitchen from './kitchen.js';
 import * as line from './line.js';
 import * as tap from './tap.js';
 import * as teach from './teach.js';
@@ -13,6 +14,7 @@ import * as teach from './teach.js';
 const routes = [
   [/^\/$/, line],
   [/^\/messages(?:\/(\d+))?$/, journey],
+  [/^\/kitchen$/, kitchen],
   [/^\/desk$/, desk],
   [/^\/tap$/, tap],
   [/^\/dead-letters$/, dead],

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::Utc;
+use contracts::kitchen::Step;
 use contracts::topology::{DEAD_LETTER_STREAM, STREAM};
 use contracts::{
     Decision, Event, MatchedItem, MessageId, Registered, Service, Settlement, Topic, TrailEntry, Validated,
@@ -14,6 +15,7 @@ use contracts::{
 use runtime::{Published, Trace};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::kitchen::{NewStep, Pressed, StepError};
 use store::messages::NewMessage;
 use store::reviews::{Decided, Review, ReviewDecision, Settled};
 
@@ -230,6 +232,42 @@ pub async fn send_decisions_again(page: &Page) {
         if let Err(error) = announce(page, &review, decided).await {
             tracing::warn!(message_id = id.0, "the decision waits to be sent: {}", error.1);
         }
+    }
+}
+
+/// What a person in the kitchen does with an order.
+#[derive(Deserialize)]
+pub struct Press {
+    step: Step,
+    who: String,
+    why: Option<String>,
+    /// How many steps the order had on the screen: the same press, sent again, is no second one.
+    after: Option<i32>,
+}
+
+/// `POST /api/orders/{number}/steps`: takes a step, or says that it is so already.
+pub async fn step(
+    State(page): State<Page>,
+    Path(number): Path<i64>,
+    Json(press): Json<Press>,
+) -> Answer<Value> {
+    let Press { step, who, why, after } = press;
+    let (state, taken) = match page.store.take_step(&NewStep { number, step, who, why, after }).await? {
+        Pressed::Now(taken) => (taken.state, true),
+        Pressed::Before(state, _) => (state, false),
+    };
+    Ok(Json(json!({ "state": state, "taken": taken })))
+}
+
+impl From<StepError> for Trouble {
+    fn from(error: StepError) -> Self {
+        let status = match &error {
+            StepError::Illegal { .. } | StepError::Overtaken { .. } => StatusCode::CONFLICT,
+            StepError::NoOrder(_) => StatusCode::NOT_FOUND,
+            StepError::NoName(_) | StepError::NoReason(_) | StepError::TooLong(_) => StatusCode::BAD_REQUEST,
+            StepError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Trouble(status, error.to_string())
     }
 }
 

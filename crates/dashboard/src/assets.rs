@@ -13,6 +13,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 
 static ASSETS: &[(&str, &str, &[u8])] = assets![
     "app.css" as "text/css; charset=utf-8",
+    "allergens.js" as "js",
     "app.js" as "js",
     "api.js" as "js",
     "charts.js" as "js",
@@ -25,6 +26,7 @@ static ASSETS: &[(&str, &str, &[u8])] = assets![
     "icon.svg" as "image/svg+xml",
     "journey.js" as "js",
     "json.js" as "js",
+    "kitchen.js" as "js",
     "line.js" as "js",
     "live.js" as "js",
     "tap.js" as "js",

@@ -158,7 +158,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
 }
 
 /// The views, all of them one document.
-const VIEWS: [&str; 6] = ["/", "/messages", "/messages/{id}", "/desk", "/tap", "/dead-letters"];
+const VIEWS: [&str; 7] = ["/", "/messages", "/messages/{id}", "/kitchen", "/desk", "/tap", "/dead-letters"];
 /// What a teacher may do, beside sending a message.
 const TEACHING: [&str; 5] = [
     "/api/simulation/start",
@@ -202,6 +202,8 @@ fn routes(page: Page, guard: Guard, mode: Mode) -> Router {
         .route("/api/charts", get(views::charts))
         .route("/api/messages/{id}", get(views::journey))
         .route("/api/desk", get(views::desk))
+        .route("/api/kitchen", get(views::kitchen))
+        .route("/api/orders/{number}/steps", post(acts::step))
         .route("/api/reviews/{id}/settle", post(acts::settle))
         .route("/api/dead-letters", get(views::dead_letters))
         .route("/api/dead-letters/replay", post(acts::replay_code))

@@ -201,6 +201,12 @@ pub async fn desk(State(page): State<Page>) -> Answer<Desk> {
     Ok(Json(Desk { order_count, order_total_cents, orders, reviews, enquiries }))
 }
 
+/// `GET /api/kitchen`: the newest tickets, oldest first, and the server's time, by which their age is told.
+pub async fn kitchen(State(page): State<Page>) -> Answer<Value> {
+    let tickets = page.store.tickets(LISTED).await?;
+    Ok(Json(json!({ "now": chrono::Utc::now(), "tickets": tickets, "most": LISTED })))
+}
+
 /// `GET /api/dead-letters`: the oldest first.
 pub async fn dead_letters(State(page): State<Page>) -> Answer<Vec<Letter>> {
     Ok(Json(page.dead_letters.list().await?))

@@ -395,6 +395,301 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     });
 }
 
+/// An empty kitchen: what other tests have ordered was eaten.
+async fn sweep(world: &World) -> anyhow::Result<()> {
+    sqlx::query("UPDATE orders SET state = 'collected' WHERE state <> 'voided'")
+        .execute(world.line.pool())
+        .await?;
+    Ok(())
+}
+
+/// The ticket of a message's order on the kitchen's screen, as a script finds it.
+async fn kitchen_ticket(world: &World, client: &Client, id: i64) -> anyhow::Result<(i64, String)> {
+    wait_until("the message is an order", PATIENCE, || async {
+        Ok((world.line.outcome(id).await?.as_deref() == Some("order")).then_some(()))
+    })
+    .await?;
+    let number: i64 = sqlx::query_scalar("SELECT id FROM orders WHERE message_id = $1")
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+    let ticket = format!("document.querySelector('.kitchen-ticket[data-order=\"{number}\"]')");
+    until(client, "the ticket is on the screen", &ticket).await?;
+    Ok((number, ticket))
+}
+
+/// The states that an order went through, by its history.
+async fn history(world: &World, number: i64) -> anyhow::Result<Vec<String>> {
+    let query =
+        "SELECT s.state FROM order_steps s JOIN orders o USING (message_id) WHERE o.id = $1 ORDER BY step";
+    Ok(sqlx::query_scalar(query).bind(number).fetch_all(world.line.pool()).await?)
+}
+
+#[test]
+fn a_cook_takes_an_order_through_the_kitchen_by_touch_and_keyboard() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        let id = world.line.send(&["Two Hamburgers without onions and a Lemonade please"]).await?[0];
+        let (number, ticket) = kitchen_ticket(world, &client, id).await?;
+        until(
+            &client,
+            "what not to put in is told",
+            &format!("/onion/i.test({ticket}.querySelector('.wish.remove').textContent)"),
+        )
+        .await?;
+        until(
+            &client,
+            "all of it is counted",
+            "/Hamburger/.test(document.querySelector('.all-day').textContent)",
+        )
+        .await?;
+
+        // A tick stays over a reload.
+        client.execute(&format!("{ticket}.querySelector('.tick').click()"), vec![]).await?;
+        client.refresh().await?;
+        until(&client, "the tick is still there", &format!("{ticket}?.querySelector('.item.ticked')"))
+            .await?;
+
+        client.execute(&format!("{ticket}.querySelector('.next').click()"), vec![]).await?;
+        until(&client, "it is being made", &format!("{ticket}?.classList.contains('preparing')")).await?;
+        client.execute(&format!("{ticket}.focus()"), vec![]).await?;
+        client.active_element().await?.send_keys("\u{e007}").await?;
+        until(&client, "it is ready", &format!("{ticket}?.closest('.pass')")).await?;
+        client.execute(&format!("{ticket}.focus()"), vec![]).await?;
+        client.active_element().await?.send_keys("r").await?;
+        until(&client, "it is recalled", &format!("{ticket}?.closest('.board')")).await?;
+
+        // Why it was read so, behind one tap.
+        client.execute(&format!("{ticket}.querySelector('.why').click()"), vec![]).await?;
+        until(
+            &client,
+            "the customer's words are shown",
+            "/Two Hamburgers without/.test(document.querySelector('dialog .words').textContent)",
+        )
+        .await?;
+        until(
+            &client,
+            "the line's reasons are shown",
+            "document.querySelectorAll('dialog .reasons li').length >= 3",
+        )
+        .await?;
+        click(&client, "dialog button.primary").await?;
+
+        client.execute(&format!("{ticket}.querySelector('[data-part=void]').click()"), vec![]).await?;
+        fill(&client, "dialog input", "the customer left").await?;
+        click(&client, "dialog form button.danger").await?;
+        until(&client, "the ticket is gone", &format!("!{ticket}")).await?;
+        ensure!(history(world, number).await? == ["preparing", "ready", "preparing", "voided"]);
+        let why: String =
+            sqlx::query_scalar("SELECT why FROM order_steps WHERE message_id = $1 AND state = 'voided'")
+                .bind(id)
+                .fetch_one(world.line.pool())
+                .await?;
+        ensure!(why == "the customer left", "{why}");
+        Ok(())
+    });
+}
+
+#[test]
+fn two_screens_that_press_at_once_make_one_step_and_both_show_it() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        let id = world.line.send(&["Two Lemonades please"]).await?[0];
+        let (number, ticket) = kitchen_ticket(world, &client, id).await?;
+        let other = world.open("/kitchen").await?;
+        let result = async {
+            kitchen_ticket(world, &other, id).await?;
+            let press = format!("{ticket}.querySelector('.next').click()");
+            let (one, two) = tokio::join!(client.execute(&press, vec![]), other.execute(&press, vec![]));
+            one?;
+            two?;
+            for screen in [&client, &other] {
+                until(screen, "it is being made", &format!("{ticket}?.classList.contains('preparing')"))
+                    .await?;
+            }
+            until(&other, "nothing waits", "!document.querySelector('.held')").await?;
+            ensure!(history(world, number).await? == ["preparing"]);
+            wrongs(&other).await
+        }
+        .await;
+        let _ = other.close().await;
+        ensure!(result?.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_press_while_the_server_is_away_waits_visibly_and_counts_once_when_it_is_back() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        let id = world.line.send(&["Two Lemonades please"]).await?[0];
+        let (number, ticket) = kitchen_ticket(world, &client, id).await?;
+        world.line.postgres.stop().await;
+        client.execute(&format!("{ticket}.querySelector('.next').click()"), vec![]).await?;
+        until(&client, "it waits", &format!("{ticket}.querySelector('.held')")).await?;
+        until(
+            &client,
+            "the list says that it is from before",
+            "!document.querySelector('.kitchen .trouble').hidden",
+        )
+        .await?;
+        // Not even a reload loses it.
+        client.refresh().await?;
+        until(
+            &client,
+            "the page tells what waits",
+            &format!("document.querySelector('.kitchen .trouble')?.textContent.includes('Start {number}')"),
+        )
+        .await?;
+        let pressed = "Object.keys(JSON.parse(localStorage.getItem('greenbite-kitchen-waiting'))).length";
+        until(&client, "it still waits", &format!("{pressed} == 1")).await?;
+        world.line.postgres.start_again().await?;
+        until(&client, "it is being made", &format!("{ticket}?.classList.contains('preparing')")).await?;
+        until(&client, "nothing waits", &format!("{pressed} == 0 && !document.querySelector('.held')"))
+            .await?;
+        ensure!(history(world, number).await? == ["preparing"]);
+
+        // What came in while this screen had no connection is there once it has one, and once.
+        world.line.stop(Service::Dashboard, 0).await;
+        until(&client, "the page notices", "!greenbite.live.connected").await?;
+        let later = world.line.send(&["One Lemonade please"]).await?[0];
+        world.line.wait_until_settled(PATIENCE).await?;
+        world.line.spawn(Service::Dashboard, 0)?;
+        world.line.wait_until_ready(Service::Dashboard, 0).await?;
+        kitchen_ticket(world, &client, later).await?;
+        until(&client, "each ticket is there once", "(all => all.length == new Set(all).size)([...document.querySelectorAll('.kitchen-ticket')].map(t => t.dataset.order))").await
+    });
+}
+
+#[test]
+fn timers_turn_and_allergies_stand_out_and_the_sound_can_be_switched() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        let id = world.line.send(&["One Lemonade please"]).await?[0];
+        let (number, ticket) = kitchen_ticket(world, &client, id).await?;
+        // As a person at the desk may let it pass: the order of a customer who warns.
+        sqlx::query("UPDATE messages SET text = 'Una limonada. Soy alérgico a las nueces!' WHERE id = $1")
+            .bind(id)
+            .execute(world.line.pool())
+            .await?;
+        sqlx::query("UPDATE orders SET created_at = created_at - interval '9 minutes' WHERE id = $1")
+            .bind(number)
+            .execute(world.line.pool())
+            .await?;
+        until(&client, "it is amber", &format!("{ticket}?.dataset.age == 'amber'")).await?;
+        until(
+            &client,
+            "the allergy stands out",
+            &format!("/nuts/.test({ticket}?.querySelector('.warning')?.textContent)"),
+        )
+        .await?;
+        click(&client, "#settings").await?;
+        fill(&client, "dialog input[name=amber]", "2").await?;
+        fill(&client, "dialog input[name=red]", "5").await?;
+        click(&client, "dialog button.primary").await?;
+        until(&client, "it is red", &format!("{ticket}?.dataset.age == 'red'")).await?;
+        click(&client, "#sound").await?;
+        client.refresh().await?;
+        until(&client, "sound and minutes stay", &format!("document.querySelector('#sound')?.getAttribute('aria-pressed') == 'true' && {ticket}?.dataset.age == 'red'")).await?;
+
+        let words = client
+            .execute(
+                "const texts = arguments[0]; return import('/assets/allergens.js').then(module => texts.map(module.warning))",
+                vec![json!([
+                    "I'm allergic to peanuts and shellfish", "Je suis allergique aux œufs et au lait", "Ich habe eine Nussallergie, keine Nüsse",
+                    "soy alérgica al gluten", "a cheeseburger, no cheese please",
+                ])],
+            )
+            .await?;
+        ensure!(
+            words == json!([["peanuts", "crustaceans"], ["egg", "milk"], ["nuts"], ["gluten"], null]),
+            "{words}"
+        );
+        Ok(())
+    });
+}
+
+/// What a busy kitchen has on its screen.
+const EVENING: &[&str] = &[
+    "Two Classic Cheeseburgers without onions and a large Lemonade please",
+    "3 Hamburgers, no onions, and two French Fries please",
+    "I'll have a Classic Cheeseburger with extra ketchup and one French Fries",
+    "Two large Hamburgers, no onions",
+    "One Lemonade please",
+    "Four French Fries and two Lemonades please",
+    "A Classic Cheeseburger, no cheese please",
+    "Two Hamburgers please",
+];
+
+#[test]
+fn the_kitchens_screen_fits_a_tablet_and_a_phone_and_can_be_pressed_with_a_thumb() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        world.line.send(EVENING).await?;
+        world.line.wait_until_settled(PATIENCE).await?;
+        let numbers: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM orders WHERE state = 'accepted' ORDER BY id LIMIT 6")
+                .fetch_all(world.line.pool())
+                .await?;
+        ensure!(numbers.len() == 6, "{numbers:?}");
+        // The first is the oldest.
+        let mut old = 20;
+        for number in &numbers {
+            old -= 3;
+            sqlx::query("UPDATE orders SET created_at = now() - make_interval(mins => $2, secs => 7 * $2) WHERE id = $1")
+                .bind(number)
+                .bind(old)
+                .execute(world.line.pool())
+                .await?;
+        }
+        sqlx::query("UPDATE messages SET text = 'I am allergic to nuts! ' || text WHERE id = (SELECT message_id FROM orders WHERE id = $1)")
+            .bind(numbers[0])
+            .execute(world.line.pool())
+            .await?;
+        let note = "[{\"op\": \"note\", \"name\": \"sauce on the side\"}, {\"op\": \"remove\", \"name\": \"Cheese\"}]";
+        sqlx::query("UPDATE order_items SET modifiers = $2::jsonb WHERE order_id = $1 AND position = 1")
+            .bind(numbers[0])
+            .bind(note)
+            .execute(world.line.pool())
+            .await?;
+        for (number, steps) in [(numbers[0], 1), (numbers[2], 2)] {
+            for step in ["start", "ready"].iter().take(steps) {
+                world.line.greenbite(&["order", step, &number.to_string()]).await?;
+            }
+        }
+        let folder = std::env::var("GREENBITE_SCREENSHOTS").ok();
+        for (width, height) in [(1280, 800), (390, 844)] {
+            let metrics =
+                json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+            driver(
+                &client,
+                "goog/cdp/execute",
+                json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics }),
+            )
+            .await?;
+            for theme in ["dark", "light"] {
+                client.goto(&format!("{}/kitchen?theme={theme}#token={}", world.page, world.token)).await?;
+                until(&client, "the tickets are shown", "document.querySelectorAll('.kitchen-ticket').length >= 6 && document.querySelector('.kitchen-ticket .warning') && document.querySelector('.wish.note')").await?;
+                let wide = client.execute("return document.documentElement.scrollWidth", vec![]).await?;
+                ensure!(wide.as_u64().is_some_and(|wide| wide <= width), "{wide} wide on {width}");
+                let small = client.execute(
+                    "return [...document.querySelectorAll('main button')].filter(b => b.offsetHeight < 37 || b.offsetWidth < 40 || b.scrollWidth > b.clientWidth + 2).map(b => b.textContent)",
+                    vec![],
+                ).await?;
+                ensure!(small == json!([]), "too small for a thumb: {small}");
+                let first = client.execute("return parseFloat(getComputedStyle(document.querySelector('.board .what')).fontSize)", vec![]).await?;
+                ensure!(first.as_f64().is_some_and(|size| size >= 24.0), "an item is {first} px high");
+                if let Some(folder) = &folder {
+                    let name = format!("kitchen-{theme}-{width}.png");
+                    photograph(&client, u32::try_from(width)?, height * 2, &Path::new(folder).join(name))
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
 /// Puts a row into the database that the relay takes for published, and rubbish on the bus in its place.
 async fn spoil(world: &World, text: &str) -> anyhow::Result<i64> {
     let id: i64 = sqlx::query_scalar(
@@ -628,8 +923,13 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
     RUNTIME.block_on(async {
         let _shared = LINE.read().await;
         let world = world().await;
-        for path in ["/api/messages", "/api/clear", "/api/stations/extractor/pause", "/api/simulation/start"]
-        {
+        for path in [
+            "/api/messages",
+            "/api/orders/1/steps",
+            "/api/clear",
+            "/api/stations/extractor/pause",
+            "/api/simulation/start",
+        ] {
             assert_eq!(world.request("POST", path, "wrong", &[]).await.unwrap(), 401, "{path}");
         }
         let other = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
@@ -745,6 +1045,7 @@ async fn fits(
         ("line", "/"),
         ("journeys", "/messages"),
         ("journey", journey.as_str()),
+        ("kitchen", "/kitchen"),
         ("desk", "/desk"),
         ("tap", "/tap"),
         ("dead-letters", "/dead-letters"),
@@ -838,6 +1139,8 @@ fn a_restaurants_page_is_read_with_a_token_and_has_nothing_for_classes() {
         for path in [
             "/",
             "/desk",
+            "/kitchen",
+            "/api/kitchen",
             "/errors/GB401",
             "/assets/app.js",
             "/api/snapshot",

@@ -57,6 +57,9 @@ fn text_and_the_edges_of_what_can_be_used_stand_out_in_both_themes() {
         }
         check("on-accent", "accent", 4.5);
         check("on-bad", "bad", 4.5);
+        check("on-review", "review", 4.5);
+        check("on-flow", "flow", 4.5);
+        check("on-allergy", "allergy", 4.5);
         series.iter().for_each(|line| check(line, "panel", 3.0));
     }
 }

@@ -31,6 +31,41 @@ pub struct NewStep {
     pub after: Option<i32>,
 }
 
+impl NewStep {
+    /// Who and why, where they will do.
+    fn checked(&self) -> Result<(&str, Option<&str>), StepError> {
+        let who = self.who.trim();
+        let why = self.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
+        if who.is_empty() {
+            return Err(StepError::NoName(self.number));
+        }
+        if self.step == Step::Void && why.is_none() {
+            return Err(StepError::NoReason(self.number));
+        }
+        if !is_fit(who, LONGEST_NAME) || why.is_some_and(|why| !is_fit(why, LONGEST_REASON)) {
+            return Err(StepError::TooLong(self.number));
+        }
+        Ok((who, why))
+    }
+
+    /// What came of it, where it was taken before: the order is so already, or what followed the steps that the presser
+    /// saw is this one. That something else followed them is an error: the presser looked at another order than there is.
+    fn pressed_before(&self, state: State, before: &[TakenStep]) -> Result<Option<Pressed>, StepError> {
+        let followed =
+            self.after.and_then(|seen| before.iter().find(|taken| taken.step == seen.saturating_add(1)));
+        if let Some(taken) = followed.filter(|taken| taken.state == self.step.to()) {
+            return Ok(Some(Pressed::Before(state, Some(taken.clone()))));
+        }
+        if state == self.step.to() {
+            return Ok(Some(Pressed::Before(state, before.last().cloned())));
+        }
+        match followed {
+            Some(_) => Err(StepError::Overtaken { number: self.number, state, step: self.step }),
+            None => Ok(None),
+        }
+    }
+}
+
 /// A step that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TakenStep {
@@ -72,6 +107,16 @@ pub enum StepError {
     /// The order is in a state that has no such step.
     #[error("order {number} is {state}: '{step}' is not possible. {}", possible(*state))]
     Illegal {
+        /// The order's number.
+        number: i64,
+        /// Its state, which stays.
+        state: State,
+        /// What was wanted.
+        step: Step,
+    },
+    /// Somebody has taken another step since the order was looked at.
+    #[error("order {number} is {state} meanwhile: '{step}' was not taken. Look again, and press once more.")]
+    Overtaken {
         /// The order's number.
         number: i64,
         /// Its state, which stays.
@@ -176,17 +221,7 @@ impl Store {
     /// Takes a step with an order, or says that it is so already, which adds nothing.
     pub async fn take_step(&self, new: &NewStep) -> Result<Pressed, StepError> {
         let number = new.number;
-        let who = new.who.trim();
-        let why = new.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
-        if who.is_empty() {
-            return Err(StepError::NoName(number));
-        }
-        if new.step == Step::Void && why.is_none() {
-            return Err(StepError::NoReason(number));
-        }
-        if !is_fit(who, LONGEST_NAME) || why.is_some_and(|why| !is_fit(why, LONGEST_REASON)) {
-            return Err(StepError::TooLong(number));
-        }
+        let (who, why) = new.checked()?;
         let mut tx = self.pool.begin().await?;
         let order = sqlx::query!("SELECT message_id, state FROM orders WHERE id = $1 FOR UPDATE", number)
             .fetch_optional(&mut *tx)
@@ -194,18 +229,8 @@ impl Store {
             .ok_or(StepError::NoOrder(number))?;
         let state = parse(&order.state)?;
         let before = taken(&mut tx, MessageId(order.message_id)).await?;
-        // What came of an earlier press of the same: what stands, or what followed what the presser saw.
-        let earlier = match new.after {
-            Some(seen) => before.iter().find(|taken| taken.step == seen.saturating_add(1)),
-            None => before.last(),
-        };
-        let repeated = earlier.is_some_and(|taken| taken.state == new.step.to());
-        if repeated || state == new.step.to() {
-            let which = if repeated { earlier } else { before.last() };
-            return Ok(Pressed::Before(state, which.cloned()));
-        }
-        if earlier.is_some() && new.after.is_some() {
-            return Err(StepError::Illegal { number, state, step: new.step });
+        if let Some(pressed) = new.pressed_before(state, &before)? {
+            return Ok(pressed);
         }
         let Some(next) = state.after(new.step) else {
             return Err(StepError::Illegal { number, state, step: new.step });
@@ -292,7 +317,8 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// What the kitchen still has to do with, oldest first.
+    /// What the kitchen still has to do with, oldest first; of too many the newest: an order that nobody ever collected
+    /// must not hide tonight's.
     pub async fn tickets(&self, limit: u32) -> Result<Vec<Ticket>, Error> {
         let rows = sqlx::query!(
             r#"SELECT o.id, o.message_id, o.state, o.created_at, o.customer, o.reason, m.text,
@@ -305,12 +331,13 @@ impl Store {
                FROM orders o JOIN messages m ON m.id = o.message_id
                LEFT JOIN LATERAL (SELECT at, step FROM order_steps WHERE message_id = o.message_id
                                   ORDER BY step DESC LIMIT 1) s ON true
-               WHERE o.state NOT IN ('collected', 'voided') ORDER BY o.id LIMIT $1"#,
+               WHERE o.state NOT IN ('collected', 'voided') ORDER BY o.id DESC LIMIT $1"#,
             i64::from(limit),
         )
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
+            .rev()
             .map(|row| {
                 Ok(Ticket {
                     number: row.id,

@@ -156,7 +156,7 @@ async fn a_press_that_is_repeated_counts_once_whatever_others_have_pressed_since
     assert_eq!((first.step, first.state), (2, State::Ready));
     // Another step than the one that was taken meanwhile: whoever pressed looked at something else.
     let other = store.take_step(&NewStep { after: Some(1), ..void(number, "gone") }).await;
-    assert!(matches!(other, Err(StepError::Illegal { state: State::Preparing, .. })), "{other:?}");
+    assert!(matches!(other, Err(StepError::Overtaken { state: State::Preparing, .. })), "{other:?}");
     assert_eq!(states(&store, id).await.len(), 3);
 }
 
