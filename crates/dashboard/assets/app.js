@@ -7,6 +7,7 @@ import * as dead from './dead.js';
 import * as desk from './desk.js';
 import * as journey from './journey.js';
 import * as line from './line.js';
+import * as report from './report.js';
 import * as tap from './tap.js';
 import * as teach from './teach.js';
 
@@ -14,6 +15,7 @@ const routes = [
   [/^\/$/, line],
   [/^\/messages(?:\/(\d+))?$/, journey],
   [/^\/desk$/, desk],
+  [/^\/report$/, report],
   [/^\/tap$/, tap],
   [/^\/dead-letters$/, dead],
   [/^\/teach$/, teach],

@@ -11,7 +11,7 @@ use store::ledger::{Ledger, Place, Question};
 use crate::cli::{End, complain, say, say_json, table};
 use crate::dlq;
 use crate::site::Site;
-use crate::spreadsheet::money;
+use daybook::spreadsheet::money;
 
 /// Findings that are shown to people; `--json` has more.
 const SHOWN: usize = 20;

@@ -9,7 +9,7 @@ use menu::{Error, Menu, MenuHandle};
 
 use crate::cli::{End, complain, say, say_json, table};
 use crate::site::Site;
-use crate::spreadsheet::money;
+use daybook::spreadsheet::money;
 
 /// `greenbite menu`
 #[derive(Debug, clap::Subcommand)]

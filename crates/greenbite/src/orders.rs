@@ -7,7 +7,7 @@ use store::kitchen::{NewStep, Pressed, StepError};
 
 use crate::cli::{End, complain, say, say_json, table};
 use crate::site::Site;
-use crate::spreadsheet::money;
+use daybook::spreadsheet::money;
 
 /// Orders that are listed at most.
 const MOST: u32 = 500;
