@@ -73,18 +73,19 @@ function summary({ total, fates, wrong }) {
 function parts(figures) {
   return [
     panel('By the hour', hours(figures), 'whole'),
-    panel('By item', list(['item', 'sold', 'money'],
-      figures.items.map((sold) => [sold.item, count(sold.quantity), money(sold.cents)]))),
+    el('div', { class: 'stack' },
+      panel('By item', list(['item', 'sold', 'money'],
+        figures.items.map((sold) => [sold.item, count(sold.quantity), money(sold.cents)]))),
+      panel('Voided', list(['order', 'money', 'by', 'why'],
+        figures.voids.map((one) => [one.order, money(one.cents), one.who, one.why]), 'None.', [1])),
+      panel('Messages', times(figures.messages, 'None.'))),
     el('div', { class: 'stack' },
       panel('Minutes from the message', list(['until it is', 'orders', 'p50', 'p90'], [
         ['registered', ...minutes(figures.to_registered)], ['ready', ...minutes(figures.to_ready)]])),
       panel('By door', list(['came in by', 'orders', 'money'],
         figures.sources.map((door) => [door.source, count(door.orders), money(door.cents)]))),
       panel('Asked for, and not on the menu', times(figures.not_on_menu, 'Nothing.')),
-      panel('Unanswered enquiries', times(figures.unanswered, 'Nobody asked.')),
-      panel('Messages', times(figures.messages, 'None.')),
-      panel('Voided', list(['order', 'money', 'by', 'why'],
-        figures.voids.map((one) => [one.order, money(one.cents), one.who, one.why]), 'None.', [1]))),
+      panel('Unanswered enquiries', times(figures.unanswered, 'Nobody asked.'))),
   ];
 }
 
@@ -100,10 +101,10 @@ function hours({ clock, hours }) {
   const most = Math.max(...hours.map((hour) => hour.cents), 1);
   const row = (hour, at) => el('tr', {}, el('td', { class: 'number' }, clock[at]),
     el('td', { class: 'number' }, count(hour.orders)), el('td', { class: 'number' }, money(hour.cents)),
-    el('td', { class: 'bar' }, bar(hour.cents / most)));
+    el('td', { class: 'share' }, bar(hour.cents / most)));
   return el('table', { class: 'list' },
     el('thead', {}, el('tr', {}, ['hour', 'orders', 'money'].map((text) => el('th', { scope: 'col', class: 'number' }, text)),
-      el('td', {}))),
+      el('td', { class: 'share' }))),
     el('tbody', {}, hours.map(row).slice(first, busy.lastIndexOf(true) + 1)));
 }
 
@@ -120,14 +121,14 @@ function minutes({ orders, p50, p90 }) {
 }
 
 function times(rows, none) {
-  return list(['', 'times'], rows.map((one) => [one.what.replace('_', ' '), count(one.times)]), none);
+  return list(['what', 'times'], rows.map((one) => [one.what.replace('_', ' '), count(one.times)]), none);
 }
 
 /** A table whose columns but the first are numbers, or those that are named. */
 function list(header, rows, none = 'None.', numbers = header.map((_, at) => at).slice(1)) {
   if (!rows.length) return empty(none);
   const kind = (at) => (numbers.includes(at) ? 'number' : null);
-  const title = (text, at) => (text ? el('th', { scope: 'col', class: kind(at) }, text) : el('td', {}));
+  const title = (text, at) => el('th', { scope: 'col', class: kind(at) }, text);
   return el('table', { class: 'list' }, el('thead', {}, el('tr', {}, header.map(title))),
     el('tbody', {}, rows.map((row) => el('tr', {}, row.map((cell, at) => el('td', { class: kind(at) }, cell))))));
 }
