@@ -17,6 +17,7 @@ BEGIN
             NULL; -- It is there, or another database of this server makes it at this moment.
         END;
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
+        EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM %I', role);
     END LOOP;
 END
 $$;
@@ -28,8 +29,11 @@ GRANT SELECT (message_id, category, state) ON notifications TO greenbite_ingest;
 GRANT SELECT (message_id, decided_at) ON reviews TO greenbite_ingest;
 GRANT SELECT ON order_steps TO greenbite_ingest;
 GRANT UPDATE (published_at) ON order_steps TO greenbite_ingest;
-GRANT SELECT (id, message_id) ON orders TO greenbite_ingest;
 GRANT SELECT, INSERT, UPDATE ON watched_files TO greenbite_ingest;
+-- Once a day it writes the orders to a file, and makes messages nobody's that were kept long enough.
+GRANT SELECT ON orders, order_items TO greenbite_ingest;
+GRANT SELECT, INSERT ON daily_exports TO greenbite_ingest;
+GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_ingest;
 
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
@@ -59,7 +63,8 @@ GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
 GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
     TO greenbite_dashboard;
 
--- The operator's command: imports the menu, replays, discards, exports, takes an order's steps. Registers and announces nothing.
+-- The operator's command: imports the menu, replays, discards, exports, takes an order's steps, forgets a
+-- customer. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
     enquiries, notifications, simulations, watched_files TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
@@ -68,3 +73,5 @@ GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options TO greenb
 GRANT UPDATE (state) ON orders TO greenbite_operator;
 GRANT INSERT ON order_steps TO greenbite_operator;
 GRANT INSERT, UPDATE ON simulations TO greenbite_operator;
+GRANT SELECT ON daily_exports TO greenbite_operator;
+GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_operator; -- `greenbite customer forget`

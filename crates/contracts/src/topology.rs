@@ -254,7 +254,8 @@ pub fn users() -> Vec<User> {
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     let mut users: Vec<User> = Service::STATIONS.into_iter().map(station).collect();
 
-    // Ingest also tells of the kitchen's steps and keeps the house: reconciliation, the janitor, and advisories made into dead letters.
+    // Ingest also tells of the kitchen's steps and keeps the house: reconciliation, the janitor, advisories made into dead
+    // letters, and dead letters that were kept long enough.
     if let Some(ingest) = users.iter_mut().find(|user| user.name == Service::Ingest.as_str()) {
         let own = Topic::ALL.iter().filter(|topic| topic.publisher() == Service::Ingest);
         ingest.publish.extend(own.map(|topic| topic.filter().to_owned()));
@@ -268,6 +269,7 @@ pub fn users() -> Vec<User> {
             format!("$JS.API.DIRECT.GET.{STREAM}.>"),
             format!("$JS.API.DIRECT.GET.{DEAD_LETTER_STREAM}"),
             format!("$JS.API.DIRECT.GET.{DEAD_LETTER_STREAM}.>"),
+            format!("$JS.API.STREAM.MSG.DELETE.{DEAD_LETTER_STREAM}"),
             format!("$JS.API.CONSUMER.INFO.{DEAD_LETTER_STREAM}.{ADVISORY_DURABLE}"),
             format!("$JS.API.CONSUMER.MSG.NEXT.{DEAD_LETTER_STREAM}.{ADVISORY_DURABLE}"),
             format!("$JS.ACK.{DEAD_LETTER_STREAM}.{ADVISORY_DURABLE}.>"),

@@ -8,6 +8,7 @@ import * as desk from './desk.js';
 import * as journey from './journey.js';
 import * as kitchen from './kitchen.js';
 import * as line from './line.js';
+import * as report from './report.js';
 import * as tap from './tap.js';
 import * as teach from './teach.js';
 
@@ -16,6 +17,7 @@ const routes = [
   [/^\/messages(?:\/(\d+))?$/, journey],
   [/^\/kitchen$/, kitchen],
   [/^\/desk$/, desk],
+  [/^\/report$/, report],
   [/^\/tap$/, tap],
   [/^\/dead-letters$/, dead],
   [/^\/teach$/, teach],

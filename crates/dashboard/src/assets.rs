@@ -29,6 +29,7 @@ static ASSETS: &[(&str, &str, &[u8])] = assets![
     "kitchen.js" as "js",
     "line.js" as "js",
     "live.js" as "js",
+    "report.js" as "js",
     "tap.js" as "js",
     "teach.js" as "js",
     "vendor/chakra-petch/chakra-petch-latin-500-normal.woff2" as "font/woff2",

@@ -24,6 +24,7 @@ use std::time::Duration;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
+use chrono_tz::Tz;
 use contracts::Code;
 use contracts::topology::{DEAD_LETTER_STREAM, MAX_EVENT_BYTES, STREAM};
 use runtime::{App, Bus, Secret, StartError};
@@ -55,6 +56,8 @@ pub struct Page {
     dead_letters: Arc<DeadLetters>,
     state: watch::Receiver<Arc<str>>,
     trace_url: Option<Arc<str>>,
+    /// Where the restaurant's days begin.
+    zone: Tz,
     stopping: CancellationToken,
 }
 
@@ -88,6 +91,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         simulation,
         state,
         trace_url: config.trace_url.as_deref().map(Arc::from),
+        zone: app.settings().restaurant.timezone,
         stopping: app.shutdown_token(),
     };
 
@@ -158,7 +162,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
 }
 
 /// The views, all of them one document.
-const VIEWS: [&str; 7] = ["/", "/messages", "/messages/{id}", "/kitchen", "/desk", "/tap", "/dead-letters"];
+const VIEWS: [&str; 8] =
+    ["/", "/messages", "/messages/{id}", "/kitchen", "/desk", "/report", "/tap", "/dead-letters"];
 /// What a teacher may do, beside sending a message.
 const TEACHING: [&str; 5] = [
     "/api/simulation/start",
@@ -204,6 +209,7 @@ fn routes(page: Page, guard: Guard, mode: Mode) -> Router {
         .route("/api/desk", get(views::desk))
         .route("/api/kitchen", get(views::kitchen))
         .route("/api/orders/{number}/steps", post(acts::step))
+        .route("/api/report", get(views::report))
         .route("/api/reviews/{id}/settle", post(acts::settle))
         .route("/api/dead-letters", get(views::dead_letters))
         .route("/api/dead-letters/replay", post(acts::replay_code))

@@ -1,12 +1,14 @@
 //! What a browser may read.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use contracts::topology::STREAM;
 use contracts::{Code, MessageId, Topic, TrailEntry, header};
+use daybook::Day;
 use futures::future::join_all;
+use greenbite::report::DayInFigures;
 use runtime::{BusError, Trace};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -169,6 +171,20 @@ fn step(topic: Topic, stored: runtime::Stored) -> Step {
         menu_version: entry.decision.menu_version,
     });
     Step { seq: stored.sequence, topic, station, stored_at, headers, body, entry }
+}
+
+/// Which day.
+#[derive(serde::Deserialize)]
+pub struct Which {
+    day: Option<String>,
+}
+
+/// `GET /api/report?day=today`: a day in figures.
+pub async fn report(State(page): State<Page>, Query(which): Query<Which>) -> Answer<DayInFigures> {
+    let wrong = |reason: String| Trouble(StatusCode::BAD_REQUEST, reason);
+    let day: Day = which.day.as_deref().unwrap_or("today").parse().map_err(wrong)?;
+    let figures = DayInFigures::of(&page.store, day, page.zone).await?;
+    figures.map(Json).ok_or_else(|| wrong(format!("There is no such day in {}.", page.zone)))
 }
 
 /// The order desk.

@@ -687,6 +687,36 @@ fn the_kitchens_screen_fits_a_tablet_and_a_phone_and_can_be_pressed_with_a_thumb
             }
         }
         Ok(())
+}
+
+#[test]
+fn the_days_figures_on_the_page_are_those_of_the_tables_and_follow_the_line() {
+    in_a_browser("/report", async |world, client| {
+        world.line.send(&["Two Classic Cheeseburgers please"]).await?;
+        let shown = "Number(document.querySelector('.outcome.order dd')?.textContent.replaceAll(',', ''))";
+        wait_until("the page shows as many orders as there are", PATIENCE, || async {
+            let orders: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM orders WHERE (created_at AT TIME ZONE 'UTC')::date = (now() AT TIME ZONE 'UTC')::date",
+            )
+            .fetch_one(world.line.pool())
+            .await?;
+            let page = client.execute(&format!("return {shown}"), vec![]).await?;
+            Ok((orders > 0 && page.as_f64() == Some(orders as f64)).then_some(()))
+        })
+        .await?;
+        until(&client, "the hour has its bar", "document.querySelector('.hour-bar')?.offsetWidth > 2")
+            .await?;
+        // A day before there was a restaurant.
+        client.goto(&format!("{}/report?day=2020-02-29#token={}", world.page, world.token)).await?;
+        until(&client, "it is empty", "document.querySelector('.report-body .empty')").await?;
+        until(
+            &client,
+            "the day is the one that was asked for",
+            "document.querySelector('input[type=date]').value === '2020-02-29'",
+        )
+        .await?;
+        click(&client, "button[aria-label='The day after']").await?;
+        until(&client, "the address is the next day's", "location.search === '?day=2020-03-01'").await
     });
 }
 
@@ -1047,6 +1077,7 @@ async fn fits(
         ("journey", journey.as_str()),
         ("kitchen", "/kitchen"),
         ("desk", "/desk"),
+        ("report", "/report"),
         ("tap", "/tap"),
         ("dead-letters", "/dead-letters"),
         ("teach", "/teach"),
@@ -1141,10 +1172,12 @@ fn a_restaurants_page_is_read_with_a_token_and_has_nothing_for_classes() {
             "/desk",
             "/kitchen",
             "/api/kitchen",
+            "/report",
             "/errors/GB401",
             "/assets/app.js",
             "/api/snapshot",
             "/api/desk",
+            "/api/report",
             "/api/stream",
             "/api/tap?subject=greenbite.%3E",
         ] {

@@ -12,8 +12,8 @@ use runtime::StartError;
 use crate::config::Config;
 use crate::site::Site;
 use crate::{
-    calibrate, dataset, dlq, doctor, eval, export, import, journey, ledger, menus, models, orders, provision,
-    simulate, webhooks,
+    calibrate, customers, dataset, dlq, doctor, eval, export, import, journey, ledger, menus, models, orders,
+    provision, report, simulate, webhooks,
 };
 
 /// GreenBite's operator's command.
@@ -63,6 +63,11 @@ enum Command {
     /// Orders in the kitchen: what is open, and the steps from start to collected
     #[command(subcommand)]
     Order(orders::Command),
+    /// A day in figures: orders and money by hour, item and door, how they were decided, how long they took
+    Report(report::Args),
+    /// What is known of one customer, and forgetting it
+    #[command(subcommand)]
+    Customer(customers::Command),
     /// Every step of one message's way, with verdicts and reasons
     Journey(journey::Args),
     /// Whether every message is in one place, was told of once, and the money adds up: green or red
@@ -136,6 +141,8 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Dlq(command) => dlq::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
         Command::Order(command) => orders::run(&site()?, command).await,
+        Command::Report(args) => report::run(&site()?, args).await,
+        Command::Customer(command) => customers::run(&site()?, command).await,
         Command::Journey(args) => journey::run(&site()?, args).await,
         Command::Ledger(args) => ledger::run(&site()?, args).await,
         Command::Webhooks => webhooks::run(cli.config.as_deref()).await,

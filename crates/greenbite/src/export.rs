@@ -1,23 +1,27 @@
 //! `greenbite export`
 
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use anyhow::Context;
+use chrono::Utc;
 use chrono_tz::Tz;
-use contracts::{Modifier, ModifierOp};
-use store::orders::OrderedLine;
+use contracts::{ValidatedLine, Verdict};
+use daybook::spreadsheet::{money, write_atomically};
+use daybook::{Day, day, orders};
+use serde::Serialize;
+use store::reviews::{Correction, ReviewDecision};
 
 use crate::cli::{End, say};
+use crate::eval::PredictedItem;
 use crate::site::Site;
-use crate::spreadsheet::{cell, money, write_atomically};
 
 /// `greenbite export`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// One CSV file of a day's orders, a row for each line of an order
     Orders(Orders),
+    /// What people at the desk decided about reviews, as labelled messages that `greenbite eval` reads
+    Corrections(Corrections),
 }
 
 /// `greenbite export orders`
@@ -34,200 +38,173 @@ pub struct Orders {
     out: Option<PathBuf>,
 }
 
-/// A day, by its date or as seen from now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Day {
-    Date(NaiveDate),
-    Today,
-    Yesterday,
-}
-
-impl FromStr for Day {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Day, String> {
-        match text {
-            "today" => Ok(Day::Today),
-            "yesterday" => Ok(Day::Yesterday),
-            date => date
-                .parse()
-                .map(Day::Date)
-                .map_err(|_| "say today, yesterday, or a date such as 2026-11-23".to_owned()),
-        }
-    }
-}
-
-impl Day {
-    /// Its date where the restaurant is.
-    fn date(self, now: DateTime<Utc>, zone: Tz) -> NaiveDate {
-        let today = now.with_timezone(&zone).date_naive();
-        match self {
-            Day::Date(date) => date,
-            Day::Today => today,
-            Day::Yesterday => today.pred_opt().unwrap_or(today),
-        }
-    }
+/// `greenbite export corrections`
+#[derive(Debug, clap::Args)]
+pub struct Corrections {
+    /// Where they go, an object a line
+    #[arg(long, value_name = "FILE.jsonl", default_value = "corrections.jsonl")]
+    out: PathBuf,
 }
 
 /// Writes the file.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
-    let Command::Orders(args) = command;
+    match command {
+        Command::Orders(args) => write_orders(site, args).await,
+        Command::Corrections(args) => write_corrections(site, &args.out).await,
+    }
+}
+
+async fn write_orders(site: &Site, args: Orders) -> anyhow::Result<End> {
     let zone = args.timezone.unwrap_or(site.settings.restaurant.timezone);
     let date = args.day.date(Utc::now(), zone);
-    let (from, before) = day(date, zone)?;
+    let (from, before) = day::bounds(date, zone).with_context(|| format!("{date} is no day in {zone}"))?;
     let lines = site.store().await?.orders_between(from, before).await?;
-    let name = format!("orders-{date}.csv");
+    let name = orders::file_name(date);
     let out = match args.out {
         None => name.into(),
         Some(folder) if folder.is_dir() => folder.join(name),
         Some(file) => file,
     };
-    let bytes = write(&lines, zone)?;
-    write_atomically(&out, &bytes).with_context(|| format!("{} cannot be written", out.display()))?;
-
-    let mut orders: Vec<(i64, i64)> =
-        lines.iter().map(|line| (line.order_number, line.order_total_cents)).collect();
-    orders.dedup();
-    let total: i64 = orders.iter().map(|(_, cents)| cents).sum();
-    say(&format!("{}: {} orders of {} ({zone}), {} in all", out.display(), orders.len(), date, money(total)));
+    write(&out, &orders::csv(&lines, zone)?)?;
+    let (count, cents) = orders::total(&lines);
+    say(&format!("{}: {count} orders of {date} ({zone}), {} in all", out.display(), money(cents)));
     Ok(End::Done)
 }
 
-/// When a day begins and ends somewhere. Where the clocks skip midnight, it begins with the first moment after.
-fn day(day: NaiveDate, zone: Tz) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let begin = |day: NaiveDate| {
-        let midnight = day.and_time(NaiveTime::MIN);
-        (0..=24)
-            .find_map(|quarter| {
-                zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarter))).earliest()
-            })
-            .map(|at| at.to_utc())
+async fn write_corrections(site: &Site, out: &Path) -> anyhow::Result<End> {
+    let corrections = site.store().await?.corrections().await?;
+    let mut bytes = Vec::new();
+    for correction in &corrections {
+        serde_json::to_writer(&mut bytes, &label(correction))?;
+        bytes.push(b'\n');
+    }
+    write(out, &bytes)?;
+    say(&format!("{}: {} messages as the desk decided about them", out.display(), corrections.len()));
+    Ok(End::Done)
+}
+
+fn write(out: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(out, bytes).with_context(|| format!("{} cannot be written", out.display()))
+}
+
+/// A labelled message, as data/README.md has it.
+#[derive(Debug, Serialize)]
+struct Label<'a> {
+    id: i64,
+    text: &'a str,
+    kind: &'static str,
+    items: Vec<PredictedItem>,
+    off_menu: bool,
+    off_menu_items: Vec<&'a str>,
+    note: String,
+}
+
+/// What the desk decided, as a label: an order of the lines that were kept, off the menu where some were not.
+fn label(correction: &Correction) -> Label<'_> {
+    let decided = &correction.decided;
+    let kept: Vec<&ValidatedLine> = match decided.decision {
+        ReviewDecision::Accepted => decided.lines.iter().collect(),
+        ReviewDecision::Rejected => {
+            correction.lines.iter().filter(|line| line.verdict == Verdict::Accepted).collect()
+        }
     };
-    match (begin(day), day.checked_add_days(Days::new(1)).and_then(begin)) {
-        (Some(from), Some(before)) => Ok((from, before)),
-        _ => bail!("{day} is no day in {zone}"),
+    let off_menu_items = left_out(&correction.lines, &kept);
+    Label {
+        id: correction.message_id.0,
+        text: &correction.text,
+        kind: "order",
+        items: kept.into_iter().filter_map(item).collect(),
+        // A person refused it, though it may be that every line of it is sold: it has to be asked about all the same.
+        off_menu: decided.decision == ReviewDecision::Rejected || !off_menu_items.is_empty(),
+        off_menu_items,
+        note: format!("{} at the desk on {}", decided.decision.as_str(), decided.at.date_naive()),
     }
 }
 
-const HEADER: [&str; 14] = [
-    "order",
-    "time",
-    "customer",
-    "status",
-    "quantity",
-    "item",
-    "size",
-    "wishes",
-    "unit_price",
-    "line_total",
-    "order_total",
-    "message",
-    "message_id",
-    "item_key",
-];
-
-fn write(lines: &[OrderedLine], zone: Tz) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(HEADER)?;
+/// The phrases of lines that were not kept. Two lines may have the same words: each kept one accounts for one.
+fn left_out<'a>(lines: &'a [ValidatedLine], kept: &[&ValidatedLine]) -> Vec<&'a str> {
+    let mut kept: Vec<_> = kept.iter().map(|line| (&line.line.phrase, line.line.quantity)).collect();
+    let mut out = Vec::new();
     for line in lines {
-        let kitchen = &line.line;
-        writer.write_record([
-            line.order_number.to_string(),
-            line.created_at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
-            cell(line.customer.as_deref().unwrap_or_default()),
-            cell(&line.status),
-            kitchen.quantity.to_string(),
-            cell(&kitchen.item),
-            cell(kitchen.size.as_deref().unwrap_or_default()),
-            cell(&wishes(&kitchen.modifiers)),
-            money(kitchen.unit_price_cents),
-            money(kitchen.total_cents),
-            money(line.order_total_cents),
-            cell(&line.text),
-            line.message_id.to_string(),
-            cell(&kitchen.slug),
-        ])?;
+        match kept.iter().position(|one| *one == (&line.line.phrase, line.line.quantity)) {
+            Some(at) => {
+                kept.swap_remove(at);
+            }
+            None => out.push(line.line.phrase.as_str()),
+        }
     }
-    Ok(writer.into_inner()?)
+    out
 }
 
-fn wishes(modifiers: &[Modifier]) -> String {
-    let word = |op| match op {
-        ModifierOp::Add => "with",
-        ModifierOp::Remove => "no",
-        ModifierOp::Extra => "extra",
-        ModifierOp::Light => "light",
-        ModifierOp::Note => "note",
-    };
-    modifiers.iter().map(|wish| format!("{} {}", word(wish.op), wish.name)).collect::<Vec<_>>().join(", ")
+fn item(line: &ValidatedLine) -> Option<PredictedItem> {
+    Some(PredictedItem {
+        item: line.matched.as_ref()?.name.clone(),
+        quantity: line.line.quantity,
+        size: line.line.size.clone(),
+        modifiers: line.line.modifiers.clone(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use contracts::{MessageId, RegisteredLine};
+    use contracts::{MatchedItem, MessageId, OrderLine};
+    use store::reviews::Decided;
 
     use super::*;
 
-    fn line(text: &str, modifier: &str) -> OrderedLine {
-        OrderedLine {
-            order_number: 7,
-            created_at: "2026-07-01T22:30:00Z".parse().unwrap(),
-            message_id: MessageId(42),
-            text: text.to_owned(),
-            customer: Some("@SUM(A1)".to_owned()),
-            status: "registered".to_owned(),
-            order_total_cents: 2_500,
-            line: RegisteredLine {
-                item: "Cheese Burger".to_owned(),
-                slug: "cheese_burger".to_owned(),
-                quantity: 2,
+    fn line(phrase: &str, name: &str, verdict: Verdict) -> ValidatedLine {
+        ValidatedLine {
+            line: OrderLine {
+                phrase: phrase.to_owned(),
+                quantity: 1,
                 size: None,
-                modifiers: vec![Modifier { op: ModifierOp::Remove, name: modifier.to_owned() }],
-                unit_price_cents: 1_250,
-                total_cents: 2_500,
+                modifiers: Vec::new(),
+                item: None,
+                doubts: Vec::new(),
+            },
+            verdict,
+            reason: String::new(),
+            matched: Some(MatchedItem { slug: String::new(), name: name.to_owned(), unit_price_cents: 250 }),
+            candidates: Vec::new(),
+        }
+    }
+
+    fn correction(decision: ReviewDecision, decided: Vec<ValidatedLine>) -> Correction {
+        Correction {
+            message_id: MessageId(7),
+            text: "a lemonad, a tee and a tee".to_owned(),
+            lines: vec![
+                line("lemonad", "Limeade", Verdict::Review),
+                line("tee", "Tea", Verdict::Accepted),
+                line("tee", "Tea", Verdict::Accepted),
+            ],
+            decided: Decided {
+                decision,
+                by: "Ada".to_owned(),
+                at: chrono::DateTime::UNIX_EPOCH,
+                lines: decided,
             },
         }
     }
 
     #[test]
-    fn no_cell_of_an_export_is_a_formula_and_every_row_has_all_columns() {
-        let bytes =
-            write(&[line("=HYPERLINK(\"http://x\")\n-2", "=1+1")], chrono_tz::Europe::Berlin).unwrap();
-        let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].len(), HEADER.len());
-        for value in &rows[0] {
-            assert!(!value.starts_with(['=', '+', '-', '@', '\t', '\r']), "{value}");
-        }
-        assert_eq!(&rows[0][1], "2026-07-02 00:30:00", "the restaurant's time, not ours");
-        assert_eq!(&rows[0][11], "'=HYPERLINK(\"http://x\")\n'-2");
+    fn what_the_desk_chose_is_what_was_ordered_and_what_it_left_out_is_not_on_the_menu() {
+        let chosen = line("lemonad", "Lemonade", Verdict::Accepted);
+        let tea = line("tee", "Tea", Verdict::Accepted);
+        let whole = correction(ReviewDecision::Accepted, vec![chosen.clone(), tea.clone(), tea.clone()]);
+        let whole = label(&whole);
+        assert_eq!(whole.items[0].item, "Lemonade");
+        assert_eq!((whole.items.len(), whole.off_menu, whole.off_menu_items.len()), (3, false, 0));
+        assert_eq!(whole.note, "accepted at the desk on 1970-01-01");
+        let part = correction(ReviewDecision::Accepted, vec![chosen, tea]);
+        assert_eq!((label(&part).off_menu, label(&part).off_menu_items), (true, vec!["tee"]));
     }
 
     #[test]
-    fn today_is_what_the_calendar_shows_where_the_restaurant_is() {
-        let now = "2026-07-01T22:30:00Z".parse().unwrap();
-        let date = |day: &str, zone| day.parse::<Day>().unwrap().date(now, zone).to_string();
-        assert_eq!(date("today", Tz::UTC), "2026-07-01");
-        assert_eq!(date("today", chrono_tz::Europe::Berlin), "2026-07-02");
-        assert_eq!(date("yesterday", chrono_tz::Europe::Berlin), "2026-07-01");
-        assert_eq!(date("2026-02-03", Tz::UTC), "2026-02-03");
-        assert!("tomorrow".parse::<Day>().unwrap_err().contains("yesterday"));
-    }
-
-    #[test]
-    fn a_day_begins_where_the_restaurant_is_and_may_have_23_or_25_hours() {
-        let hours = |date: &str| {
-            let (from, before) = day(date.parse().unwrap(), chrono_tz::Europe::Berlin).unwrap();
-            (before - from).num_hours()
-        };
-        assert_eq!(hours("2026-07-01"), 24);
-        assert_eq!(hours("2026-03-29"), 23);
-        assert_eq!(hours("2026-10-25"), 25);
-        let (from, _) = day("2026-07-01".parse().unwrap(), chrono_tz::Europe::Berlin).unwrap();
-        assert_eq!(from.to_rfc3339(), "2026-06-30T22:00:00+00:00");
-        // In Beirut the clocks skip the midnight with which this day would begin.
-        let (from, _) = day("2026-03-29".parse().unwrap(), chrono_tz::Asia::Beirut).unwrap();
-        assert_eq!(from.to_rfc3339(), "2026-03-28T22:00:00+00:00");
+    fn what_the_desk_refused_is_an_order_that_has_to_be_asked_about() {
+        let refused = correction(ReviewDecision::Rejected, Vec::new());
+        let label = label(&refused);
+        assert_eq!((label.kind, label.off_menu, label.items.len()), ("order", true, 2));
+        assert_eq!(label.off_menu_items, ["lemonad"]);
     }
 }

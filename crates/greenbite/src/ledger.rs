@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use daybook::spreadsheet::money;
 use runtime::Bus;
 use serde::Serialize;
 use store::ledger::{Ledger, Place, Question};
@@ -11,7 +12,6 @@ use store::ledger::{Ledger, Place, Question};
 use crate::cli::{End, complain, say, say_json, table};
 use crate::dlq;
 use crate::site::Site;
-use crate::spreadsheet::money;
 
 /// Findings that are shown to people; `--json` has more.
 const SHOWN: usize = 20;

@@ -1,9 +1,10 @@
-//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, order, journey,
-//! ledger, webhooks.
+//! The operator's command: provision, menu, model, dataset, import, simulate, eval, calibrate, doctor, dlq, export, order, report,
+//! customer, journey, ledger, webhooks.
 
 pub mod calibrate;
 pub mod cli;
 pub mod config;
+pub mod customers;
 pub mod dataset;
 pub mod dlq;
 pub mod doctor;
@@ -17,8 +18,8 @@ pub mod models;
 pub mod orders;
 pub mod progress;
 pub mod provision;
+pub mod report;
 pub mod schedule;
 pub mod simulate;
 pub mod site;
-pub mod spreadsheet;
 pub mod webhooks;

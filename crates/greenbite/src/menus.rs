@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use daybook::spreadsheet::money;
 use menu::csv::{CsvErrors, Noted};
 use menu::{Error, Menu, MenuHandle};
 
 use crate::cli::{End, complain, say, say_json, table};
 use crate::site::Site;
-use crate::spreadsheet::money;
 
 /// `greenbite menu`
 #[derive(Debug, clap::Subcommand)]

@@ -2,12 +2,12 @@
 
 use chrono::Utc;
 use contracts::kitchen::Step;
+use daybook::spreadsheet::money;
 use store::Store;
 use store::kitchen::{NewStep, Pressed, StepError};
 
 use crate::cli::{End, complain, say, say_json, table};
 use crate::site::Site;
-use crate::spreadsheet::money;
 
 /// Orders that are listed at most.
 const MOST: u32 = 500;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveTime;
 use runtime::{Secret, Settings, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub watermark_percent: u8,
     /// Keeping the house.
     pub house: House,
+    /// What is done once a day.
+    pub daily: Daily,
 }
 
 /// What one replica does for all of them from time to time.
@@ -49,6 +52,24 @@ pub struct House {
     pub purge_percent: u8,
     /// How full it is after that.
     pub keep_percent: u8,
+}
+
+/// What one replica does for all of them once a day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Daily {
+    /// Where each day's orders are written to; nowhere if not set.
+    pub export_folder: Option<PathBuf>,
+    /// From when on, by the restaurant's clock, the day before is written.
+    pub export_at: NaiveTime,
+    /// Days for which customers' words and names are kept; 0 keeps them.
+    pub keep_days: u32,
+}
+
+impl Default for Daily {
+    fn default() -> Self {
+        Daily { export_folder: None, export_at: NaiveTime::MIN, keep_days: 90 }
+    }
 }
 
 impl Default for Config {
@@ -66,6 +87,7 @@ impl Default for Config {
             poll_ms: 1_000,
             watermark_percent: 80,
             house: House::default(),
+            daily: Daily::default(),
         }
     }
 }
@@ -108,6 +130,12 @@ impl Validate for Config {
         ("house.overdue_s", "seconds after which a message without an outcome is looked for"),
         ("house.purge_percent", "how full the stream may be before events that nobody needs are purged"),
         ("house.keep_percent", "how full it is after that: the rest stays as history"),
+        ("daily.export_folder", "a folder into which each day's orders are written, as orders-<day>.csv"),
+        ("daily.export_at", "from when on, by the restaurant's clock, the day before is written: 04:00"),
+        (
+            "daily.keep_days",
+            "days for which customers' words and names are kept after a message was settled; 0 keeps them",
+        ),
     ];
     const SECRETS: &'static [&'static str] = &["key"];
 
@@ -143,6 +171,13 @@ impl Validate for Config {
         if self.house.every_s > 0 && self.house.overdue_s == 0 {
             return Err("ingest.house.overdue_s = 0: every message would be looked for at once".to_owned());
         }
+        let kept_hours = u64::from(self.daily.keep_days) * 24;
+        if kept_hours > 0 && kept_hours < settings.line.max_age_hours {
+            return Err(format!(
+                "ingest.daily.keep_days = {}: the bus keeps events for line.max_age_hours = {}, which is longer; shorten that too",
+                self.daily.keep_days, settings.line.max_age_hours
+            ));
+        }
         let positive = [("poll_ms", self.poll_ms), ("watch_poll_ms", self.watch_poll_ms)];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("ingest.{name} must be more than 0"));
@@ -174,6 +209,7 @@ mod tests {
         assert!(changed(|c| c.watermark_percent = 100).contains("watermark_percent"));
         assert!(changed(|c| c.house.purge_percent = 80).contains("purge_percent"));
         assert!(changed(|c| c.house.keep_percent = 70).contains("keep_percent"));
+        assert!(changed(|c| c.daily.keep_days = 6).contains("line.max_age_hours = 168"));
         assert!(changed(|c| c.batch = 0).contains("batch"));
     }
 }

@@ -9,9 +9,11 @@
 //! | [`door`] | `POST /messages`, with [`key`] and [`limiter`] |
 //! | [`watch`] | a CSV file to which lines are appended, with [`rows`], [`times`] and [`tail`] |
 //! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
+//! | [`daily`] | what one replica does for all once a day: the orders' file, and what was kept long enough |
 
 pub mod admit;
 pub mod config;
+pub mod daily;
 pub mod door;
 pub mod house;
 pub mod janitor;
@@ -56,6 +58,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         let watch = watch(&store, app, path, rejects, poll)?;
         app.task("watch", watch.run());
     }
+    let zone = app.settings().restaurant.timezone;
+    app.task("daily", daily::Daily::new(store.clone(), app.handle(), &config, zone).run());
     if config.house.every_s > 0 {
         app.task("house", house::Housekeeper::new(store, app.handle(), &config).run());
     }

@@ -94,6 +94,12 @@ pub fn rejected(event: &Validated) -> NewEnquiry {
         topic: EnquiryTopic::Menu,
         reason: event.reason.clone(),
         proposed_reply: event.proposed_reply.clone(),
+        not_on_menu: event
+            .lines
+            .iter()
+            .filter(|line| line.verdict == Verdict::Rejected)
+            .map(|line| line.line.phrase.clone())
+            .collect(),
         settled: event.settled.clone(),
     }
 }
@@ -106,6 +112,7 @@ pub fn unclear(event: &Extracted) -> NewEnquiry {
         topic: EnquiryTopic::Other,
         reason,
         proposed_reply: None,
+        not_on_menu: Vec::new(),
         settled: None,
     }
 }
@@ -117,6 +124,7 @@ pub fn enquiry(event: &Classified) -> NewEnquiry {
         topic: event.topic.unwrap_or(EnquiryTopic::Other),
         reason: reason(&event.trail, "asks for an answer"),
         proposed_reply: None,
+        not_on_menu: Vec::new(),
         settled: None,
     }
 }
@@ -235,8 +243,12 @@ mod tests {
 
     #[test]
     fn a_rejected_order_is_an_enquiry_about_the_menu_with_the_proposed_reply() {
-        let event = Validated { proposed_reply: Some("Sorry, no pork.".to_owned()), ..validated(vec![]) };
+        let event = Validated {
+            proposed_reply: Some("Sorry, no pork.".to_owned()),
+            ..validated(vec![line(1, 1), ValidatedLine { verdict: Verdict::Rejected, ..line(1, 1) }])
+        };
         let enquiry = rejected(&event);
+        assert_eq!(enquiry.not_on_menu, ["leak soup"]);
         assert_eq!(enquiry.topic, EnquiryTopic::Menu);
         assert_eq!(enquiry.proposed_reply.as_deref(), Some("Sorry, no pork."));
     }

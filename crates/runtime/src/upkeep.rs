@@ -278,6 +278,15 @@ impl Bus {
         self.last_message(DEAD_LETTER_STREAM, &subject::dead_letters_of(id)).await
     }
 
+    /// Deletes the dead letters of a message, and says how many there were.
+    pub async fn delete_dead_letters(&self, id: MessageId) -> Result<usize, BusError> {
+        let letters = self.messages(DEAD_LETTER_STREAM, &subject::dead_letters_of(id), usize::MAX).await?;
+        for letter in &letters {
+            self.delete_message(DEAD_LETTER_STREAM, letter.sequence).await?;
+        }
+        Ok(letters.len())
+    }
+
     async fn get(&self, stream: &str, body: serde_json::Value) -> Result<Option<Stored>, BusError> {
         let api = format!("$JS.API.DIRECT.GET.{stream}");
         let answer = match self.request(&api, None, body.to_string().into()).await {

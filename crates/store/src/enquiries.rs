@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use contracts::{EnquiryTopic, MessageId, Registration, Settlement};
 
 use crate::group::Operation;
-use crate::registration::{Registered, from_json};
+use crate::registration::{Registered, from_json, to_json};
 use crate::{Error, Store};
 
 /// An enquiry to be registered.
@@ -20,6 +20,8 @@ pub struct NewEnquiry {
     pub reason: String,
     /// What to answer, where the line has a proposal.
     pub proposed_reply: Option<String>,
+    /// What was ordered and is not on the menu, in the customer's words.
+    pub not_on_menu: Vec<String>,
     /// The person's decision, where it was a review: only then may it take a review's place.
     pub settled: Option<Settlement>,
 }
@@ -53,11 +55,13 @@ const fn topic_word(topic: EnquiryTopic) -> &'static str {
 impl Store {
     /// Registers enquiries, all or none, in one statement. Answers in their order.
     pub async fn register_enquiries(&self, enquiries: &[NewEnquiry]) -> Result<Vec<Registered>, Error> {
+        let not_on_menu =
+            enquiries.iter().map(|enquiry| to_json(&enquiry.not_on_menu)).collect::<Result<Vec<_>, _>>()?;
         let written = sqlx::query!(
             r#"WITH new AS (
                    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
-                                        $6::timestamptz[])
-                   AS new (message_id, topic, reason, proposed_reply, settled_by, settled_at)
+                                        $6::timestamptz[], $7::jsonb[])
+                   AS new (message_id, topic, reason, proposed_reply, settled_by, settled_at, not_on_menu)
                ), first AS (
                    UPDATE messages m SET outcome = 'enquiry', outcome_at = now()
                    FROM new
@@ -73,8 +77,8 @@ impl Store {
                    FROM new JOIN first ON first.id = new.message_id
                    WHERE r.message_id = new.message_id AND new.settled_by IS NOT NULL AND r.decision IS NULL
                )
-               INSERT INTO enquiries (message_id, topic, reason, proposed_reply)
-               SELECT message_id, topic, reason, proposed_reply
+               INSERT INTO enquiries (message_id, topic, reason, proposed_reply, not_on_menu)
+               SELECT message_id, topic, reason, proposed_reply, not_on_menu
                FROM new JOIN first ON first.id = new.message_id ORDER BY message_id
                RETURNING id, message_id"#,
             &enquiries.iter().map(|enquiry| enquiry.message_id.0).collect::<Vec<_>>(),
@@ -88,6 +92,7 @@ impl Store {
                 .collect::<Vec<_>>() as &[Option<&str>],
             &enquiries.iter().map(|enquiry| enquiry.settled.as_ref().map(|s| s.at)).collect::<Vec<_>>()
                 as &[Option<DateTime<Utc>>],
+            &not_on_menu,
         )
         .fetch_all(&self.pool)
         .await?;

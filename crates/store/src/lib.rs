@@ -15,9 +15,14 @@
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
+//! | [`report`] | a day in figures, over all of them |
+//! | [`customers`] | what is known of a customer, and how it is forgotten |
+//! | [`daily`] | `daily_exports` |
 //! | [`ledger`] | whether all of them agree |
 //! | [`dashboard`] | what the web page lists over all of them, and a new class |
 
+pub mod customers;
+pub mod daily;
 pub mod dashboard;
 pub mod enquiries;
 pub mod error;
@@ -30,6 +35,7 @@ pub mod messages;
 pub mod notifications;
 pub mod orders;
 pub mod registration;
+pub mod report;
 pub mod reviews;
 pub mod roles;
 pub mod simulation;

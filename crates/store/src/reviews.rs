@@ -78,6 +78,19 @@ pub struct Review {
     pub created_at: DateTime<Utc>,
 }
 
+/// A settled review beside the message that it was about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correction {
+    /// The message.
+    pub message_id: MessageId,
+    /// What the customer wrote.
+    pub text: String,
+    /// The lines as the person saw them.
+    pub lines: Vec<ValidatedLine>,
+    /// What the person made of them.
+    pub decided: Decided,
+}
+
 /// What came of settling a review.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
@@ -185,6 +198,34 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// What people decided over reviews, with what the customers wrote where it is still known, oldest first.
+    pub async fn corrections(&self) -> Result<Vec<Correction>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT m.id, m.text, r.lines, r.decision AS "decision!", r.decided_by AS "by!",
+                      r.decided_at AS "at!", r.decided_lines AS "decided_lines!"
+               FROM reviews r JOIN messages m ON m.id = r.message_id
+               WHERE r.decision IS NOT NULL AND m.anonymised_at IS NULL ORDER BY m.id"#,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let message_id = MessageId(row.id);
+                Ok(Correction {
+                    message_id,
+                    text: row.text,
+                    lines: from_json(row.lines, "lines", message_id)?,
+                    decided: Decided {
+                        decision: ReviewDecision::parse(&row.decision)?,
+                        by: row.by,
+                        at: row.at,
+                        lines: from_json(row.decided_lines, "decided lines", message_id)?,
+                    },
+                })
+            })
+            .collect()
     }
 
     /// Reviews that wait for a decision, oldest first.

@@ -65,19 +65,7 @@ async fn a_message_whose_output_was_lost_is_published_again_but_a_dead_letter_wa
     let running = site.start(with_house(2)).await;
     let ids = site.insert(["lost", "dead"]).await;
     site.all_relayed().await;
-    let letter = DeadLetter {
-        service: Service::Classifier,
-        code: Code::Panicked,
-        reason: "It fell over.".into(),
-        attempts: 2,
-        at: chrono::Utc::now(),
-        subject: contracts::Topic::ReceivedMessage.subject(ids[1]),
-        headers: Default::default(),
-        payload: dead_letter::payload(b"{}"),
-        stream_sequence: Some(2),
-        trace_id: None,
-    };
-    site.bus.publish_dead_letter(&letter, "test").await.unwrap();
+    site.bury(ids[1], "{}").await;
     // Acknowledged, and nothing came of it.
     assert_eq!(pull(&site, CLASSIFIER.durable, 2, true).await, 2);
     wait_until("the lost one is published again", SOON, || async {

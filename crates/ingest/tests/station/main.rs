@@ -1,6 +1,7 @@
 //! What ingest promises, tried on real servers, with the users and roles that it is deployed with.
 #![allow(clippy::unwrap_used)] // in helpers of tests, as in tests
 
+mod daily;
 mod door;
 mod house;
 mod kitchen;

@@ -1,14 +1,16 @@
 //! A private bus with its users, provisioned, and a database with its roles.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use contracts::topology::{Limits, STREAM};
-use contracts::{MessageId, Service, Topic};
+use contracts::{Code, DeadLetter, MessageId, Service, Topic};
 use ingest::Config;
 use ingest::config::House;
 use nix::sys::signal::Signal;
-use runtime::{Bus, Running, Secret, Settings, StreamState};
+use runtime::{Bus, Running, Secret, Settings, StreamState, dead_letter};
+use sqlx::Connection;
 use store::Store;
 use store::messages::NewMessage;
 use store::roles::role_of;
@@ -27,6 +29,7 @@ pub struct Site {
     pub store: Store,
     /// As the user who provisions.
     pub bus: Bus,
+    owner: String,
     database_as_ingest: String,
     pub folder: tempfile::TempDir,
 }
@@ -47,12 +50,12 @@ impl Site {
             store.apply_roles().await.unwrap();
             store.set_role_password(Service::Ingest, PASSWORD).await.unwrap();
         }
-        let name = url.rsplit('/').next().unwrap();
-        let database_as_ingest = postgres.url_as(&role_of(Service::Ingest), PASSWORD, name);
+        let name = url.rsplit('/').next().unwrap().to_owned();
+        let database_as_ingest = postgres.url_as(&role_of(Service::Ingest), PASSWORD, &name);
         let bus = Bus::connect("greenbite", &user(&nats, "provision")).await.unwrap();
         let report = runtime::provision(&bus, limits).await.unwrap();
         assert!(report.differences.is_empty(), "{report}");
-        Site { nats, store, bus, database_as_ingest, folder: tempfile::tempdir().unwrap() }
+        Site { nats, store, bus, owner: url, database_as_ingest, folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn settings(&self) -> Settings {
@@ -68,6 +71,11 @@ impl Site {
 
     /// Ingest as a process of its own.
     pub fn spawn(&self) -> Process {
+        self.spawn_with(&[], &self.folder.path().join("log"))
+    }
+
+    /// As [`Site::spawn`], with more variables and its log in this file.
+    pub fn spawn_with(&self, variables: &[(&str, &str)], log: &Path) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
         command
             .current_dir(self.folder.path())
@@ -75,14 +83,38 @@ impl Site {
             .env("GREENBITE_NATS__PASSWORD", self.nats.password("ingest").unwrap())
             .env("GREENBITE_DATABASE__URL", &self.database_as_ingest)
             .env("GREENBITE_INGEST__LISTEN", "")
-            .env("GREENBITE_INGEST__BATCH", "20");
-        Process::spawn("ingest", command, &self.folder.path().join("log"), Signal::SIGTERM).unwrap()
+            .env("GREENBITE_INGEST__BATCH", "20")
+            .envs(variables.iter().copied());
+        Process::spawn("ingest", command, log, Signal::SIGTERM).unwrap()
     }
 
     pub async fn insert(&self, texts: impl IntoIterator<Item = impl Into<String>>) -> Vec<MessageId> {
         let messages: Vec<NewMessage> = texts.into_iter().map(|text| message(text)).collect();
         let inserted = self.store.insert_messages(&messages).await.unwrap();
         inserted.into_iter().map(|inserted| inserted.id).collect()
+    }
+
+    /// Statements as the tables' owner.
+    pub async fn sql(&self, statements: &str) {
+        let mut owner = sqlx::PgConnection::connect(&self.owner).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut owner).await.unwrap();
+    }
+
+    /// A dead letter about a message.
+    pub async fn bury(&self, id: MessageId, payload: &str) {
+        let letter = DeadLetter {
+            service: Service::Classifier,
+            code: Code::Panicked,
+            reason: "It fell over.".into(),
+            attempts: 2,
+            at: chrono::Utc::now(),
+            subject: Topic::ReceivedMessage.subject(id),
+            headers: Default::default(),
+            payload: dead_letter::payload(payload.as_bytes()),
+            stream_sequence: Some(2),
+            trace_id: None,
+        };
+        self.bus.publish_dead_letter(&letter, &format!("test-{id}")).await.unwrap();
     }
 
     pub async fn line(&self) -> StreamState {

@@ -1,6 +1,7 @@
 //! Every table family against a real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
+mod customers;
 mod group;
 mod kitchen;
 mod menu;
@@ -8,6 +9,7 @@ mod messages;
 mod notifications;
 mod outages;
 mod registrations;
+mod report;
 mod roles;
 
 use std::time::Duration;
@@ -93,6 +95,7 @@ fn enquiry(message_id: MessageId) -> NewEnquiry {
         topic: contracts::EnquiryTopic::PickUp,
         reason: "Wants to know where to park.".to_owned(),
         proposed_reply: Some("Behind the house.".to_owned()),
+        not_on_menu: Vec::new(),
         settled: None,
     }
 }

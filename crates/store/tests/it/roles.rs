@@ -60,6 +60,12 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.counts().await.unwrap();
     store.new_messages().wait(std::time::Duration::from_secs(1)).await;
 
+    assert_eq!(store.last_export().await.unwrap(), None);
+    store.note_export("2026-07-01".parse().unwrap(), "orders-2026-07-01.csv", 0).await.unwrap();
+    store.orders_between(chrono::Utc::now(), chrono::Utc::now()).await.unwrap();
+    store.kept_since_before(chrono::DateTime::UNIX_EPOCH, 10).await.unwrap();
+    assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
+
     let registrar = database.url_of(Service::Registrar).await;
     let store = Store::connect(&registrar, 4).await.unwrap();
     store.register_orders(&[order(ids[0])]).await.unwrap();
@@ -92,6 +98,10 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
     store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: None }).await.unwrap();
     store.journey(ids[0]).await.unwrap().unwrap();
+    store.report(&[chrono::Utc::now()], chrono::Utc::now()).await.unwrap();
+    store.corrections().await.unwrap();
+    store.known(&store.whom("guest-7").await.unwrap().unwrap()).await.unwrap();
+    assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
     store.discard(&ids, "none").await.unwrap();
 
     for service in [Service::Classifier, Service::Extractor, Service::MenuValidator, Service::Dashboard] {
@@ -105,6 +115,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let accepted = store::reviews::ReviewDecision::Accepted;
     store.settle_review(ids[1], accepted, "Ada", &[]).await.unwrap();
     store.latest_messages(5).await.unwrap();
+    store.report(&[chrono::Utc::now()], chrono::Utc::now()).await.unwrap();
     assert_eq!(store.journey(ids[0]).await.unwrap().unwrap().kitchen.len(), 1);
     assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
     store.latest_enquiries(5).await.unwrap();
@@ -125,10 +136,16 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let validator = database.url_of(Service::MenuValidator).await;
     let classifier = database.url_of(Service::Classifier).await;
     for (url, statement) in [
-        (&ingest, "SELECT total_cents FROM orders"),
         (&ingest, "UPDATE orders SET state = 'voided'"),
         (&ingest, "UPDATE order_steps SET who = 'somebody else'"),
         (&ingest, "INSERT INTO order_steps (message_id, step, state, who) VALUES (1, 9, 'ready', 'x')"),
+        (&ingest, "UPDATE orders SET customer = NULL"),
+        (&ingest, "DELETE FROM daily_exports"),
+        (&registrar, "SELECT anonymise('{1}')"),
+        (&notifier, "SELECT anonymise('{1}')"),
+        (&dashboard, "SELECT anonymise('{1}')"),
+        (&operator, "UPDATE orders SET customer = NULL"),
+        (&operator, "INSERT INTO daily_exports (day, file, orders) VALUES (now(), '', 0)"),
         (&ingest, "INSERT INTO notifications (message_id, category) VALUES (1, 'order')"),
         (&ingest, "UPDATE messages SET text = 'changed'"),
         (&ingest, "DELETE FROM messages"),
