@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // in helpers of tests, as in tests
 
 mod dead_letters;
+mod knowledge;
 mod ledger;
 mod messages;
 mod models;
