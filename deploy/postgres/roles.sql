@@ -63,13 +63,13 @@ GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
 GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
     TO greenbite_dashboard;
 
--- The operator's command: imports the menu, replays, discards, exports, takes an order's steps, forgets a
--- customer. Registers and announces nothing.
+-- The operator's command: imports the menu and what the house knows, replays, discards, exports, takes an order's
+-- steps, forgets a customer. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, notifications, simulations, watched_files TO greenbite_operator;
+    enquiries, notifications, simulations, watched_files, knowledge TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
-GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options TO greenbite_operator;
+GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options, knowledge TO greenbite_operator;
 GRANT UPDATE (state) ON orders TO greenbite_operator;
 GRANT INSERT ON order_steps TO greenbite_operator;
 GRANT INSERT, UPDATE ON simulations TO greenbite_operator;

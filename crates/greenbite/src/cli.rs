@@ -12,8 +12,8 @@ use runtime::StartError;
 use crate::config::Config;
 use crate::site::Site;
 use crate::{
-    calibrate, customers, dataset, dlq, doctor, eval, export, import, journey, ledger, menus, models, orders,
-    provision, report, simulate, webhooks,
+    calibrate, customers, dataset, dlq, doctor, eval, export, import, journey, knowledge, ledger, menus,
+    models, orders, provision, report, simulate, webhooks,
 };
 
 /// GreenBite's operator's command.
@@ -57,6 +57,9 @@ enum Command {
     /// Dead letters: messages that the line could not handle
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// What the house knows: answers from CSV into the database, what is missing, and how right they are
+    #[command(subcommand)]
+    Knowledge(knowledge::Command),
     /// Files for a spreadsheet
     #[command(subcommand)]
     Export(export::Command),
@@ -139,6 +142,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Calibrate(args) => calibrate::run(&args).await.map(|()| End::Done),
         Command::Doctor(args) => doctor::run(&site()?, args).await,
         Command::Dlq(command) => dlq::run(&site()?, command).await,
+        Command::Knowledge(command) => knowledge::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
         Command::Order(command) => orders::run(&site()?, command).await,
         Command::Report(args) => report::run(&site()?, args).await,

@@ -12,6 +12,7 @@ pub mod eval;
 pub mod export;
 pub mod import;
 pub mod journey;
+pub mod knowledge;
 pub mod ledger;
 pub mod menus;
 pub mod models;

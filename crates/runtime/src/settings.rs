@@ -46,11 +46,14 @@ pub struct Restaurant {
     pub currency: String,
     /// Where its days begin, and the zone of times that come without an offset.
     pub timezone: Tz,
+    /// When it is open, a line for days that are alike: `mon-thu 11:30-22:00`. Where it is empty, nobody is told whether
+    /// it is open now.
+    pub hours: Vec<String>,
 }
 
 impl Default for Restaurant {
     fn default() -> Self {
-        Restaurant { currency: "$".to_owned(), timezone: Tz::UTC }
+        Restaurant { currency: "$".to_owned(), timezone: Tz::UTC, hours: Vec::new() }
     }
 }
 
@@ -373,6 +376,7 @@ impl Validate for Settings {
             "restaurant.timezone",
             "where its days begin, and the zone of times without an offset: Europe/Berlin",
         ),
+        ("restaurant.hours", "when it is open, a line for days that are alike: [\"mon-fri 11:00-22:00\"]"),
     ];
     const SECRETS: &'static [&'static str] = &["nats.password", "database.url", "database.password"];
 

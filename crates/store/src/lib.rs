@@ -12,6 +12,7 @@
 //! | [`kitchen`] | `order_steps`, and `orders.state` |
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
+//! | [`knowledge`] | `knowledge`: what the house has written down for customers |
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
@@ -29,6 +30,7 @@ pub mod error;
 pub mod group;
 pub mod housekeeping;
 pub mod kitchen;
+pub mod knowledge;
 pub mod ledger;
 pub mod menu;
 pub mod messages;

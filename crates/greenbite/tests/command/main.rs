@@ -3,6 +3,7 @@
 
 mod days;
 mod dead_letters;
+mod knowledge;
 mod ledger;
 mod messages;
 mod models;
