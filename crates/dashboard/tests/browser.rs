@@ -687,6 +687,7 @@ fn the_kitchens_screen_fits_a_tablet_and_a_phone_and_can_be_pressed_with_a_thumb
             }
         }
         Ok(())
+    });
 }
 
 #[test]

@@ -119,7 +119,6 @@ pub fn closed(language: &str, next: Option<(u64, Weekday, NaiveTime)>) -> String
 pub fn order(language: &str, number: i64, state: contracts::kitchen::State) -> String {
     use contracts::kitchen::State;
     let state = match state {
-        State::Received => ["has come in", "ha llegado", "est arrivée", "ist eingegangen"],
         State::Accepted => ["is with the kitchen", "está en cocina", "est en cuisine", "ist in der Küche"],
         State::Preparing => {
             ["is being made", "se está preparando", "est en préparation", "wird gerade zubereitet"]
