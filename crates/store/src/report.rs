@@ -148,8 +148,8 @@ impl Store {
             fates: day.fates().await?,
             wrong: day.wrong().await?,
             voids: day.voids().await?,
-            to_registered: day.to_registered().await?,
-            to_ready: day.to_ready().await?,
+            to_registered: day.until_registered().await?,
+            to_ready: day.until_ready().await?,
             not_on_menu: day.not_on_menu().await?,
             unanswered: day.unanswered().await?,
         };
@@ -302,7 +302,7 @@ impl Questions {
         .await?)
     }
 
-    async fn to_registered(&mut self) -> Result<Minutes, Error> {
+    async fn until_registered(&mut self) -> Result<Minutes, Error> {
         Ok(sqlx::query_as!(
             Minutes,
             r#"SELECT count(*) AS "orders!", percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes) AS p50,
@@ -318,7 +318,7 @@ impl Questions {
     }
 
     /// Where an order was recalled, it is ready when it was so for the last time.
-    async fn to_ready(&mut self) -> Result<Minutes, Error> {
+    async fn until_ready(&mut self) -> Result<Minutes, Error> {
         Ok(sqlx::query_as!(
             Minutes,
             r#"SELECT count(*) AS "orders!", percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes) AS p50,
