@@ -122,11 +122,13 @@ impl Base {
         languages.retain(|language| seen.insert(language.clone()));
         // Where nothing tells the language, English is the likeliest.
         languages.sort_by_key(|language| language != "en");
+        // What an entry means is said by its own questions, so it is widened after all groups have been looked at.
+        let (mut wider, mut guards) = (Vec::new(), Vec::new());
         for group in typical().iter().filter(|group| languages.contains(&group.language)) {
             let phrasings: Vec<Phrasing> = group.questions.iter().map(phrasing).collect();
-            match meant(&groups[..entries.len()], &phrasings, group, vectors.is_some()) {
-                Some(entry) => groups[entry].phrasings.extend(phrasings),
-                None => groups.push(Group {
+            match meant(&groups, &phrasings, group, vectors.is_some()) {
+                Some(entry) => wider.push((entry, phrasings)),
+                None => guards.push(Group {
                     entry: None,
                     topic: group.topic.clone(),
                     about: group.topic.clone(),
@@ -136,6 +138,10 @@ impl Base {
                 }),
             }
         }
+        for (entry, phrasings) in wider {
+            groups[entry].phrasings.extend(phrasings);
+        }
+        groups.extend(guards);
         let mut base = Base {
             entries,
             groups,
