@@ -21,4 +21,5 @@ pub mod schedule;
 pub mod simulate;
 pub mod site;
 pub mod spreadsheet;
+pub mod until;
 pub mod webhooks;

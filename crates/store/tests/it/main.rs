@@ -7,6 +7,7 @@ mod menu;
 mod messages;
 mod notifications;
 mod outages;
+mod pace;
 mod registrations;
 mod roles;
 
