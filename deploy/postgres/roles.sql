@@ -38,9 +38,11 @@ GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_ingest;
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
     TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator;
+GRANT SELECT ON sold_out TO greenbite_menu_validator;
 
 -- Registers. What customers wrote comes by the event: the column `text` stays closed, as do the notifications.
-GRANT SELECT (id, outcome, outcome_at) ON messages TO greenbite_registrar;
+-- Who sent it, and when: for the limits of orders a minute.
+GRANT SELECT (id, outcome, outcome_at, customer, received_at) ON messages TO greenbite_registrar;
 GRANT UPDATE (outcome, outcome_at) ON messages TO greenbite_registrar;
 GRANT SELECT, INSERT ON orders, order_items, reviews, enquiries TO greenbite_registrar;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_registrar;
@@ -70,6 +72,7 @@ GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options, knowledge TO greenbite_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sold_out TO greenbite_operator;
 GRANT UPDATE (state) ON orders TO greenbite_operator;
 GRANT INSERT ON order_steps TO greenbite_operator;
 GRANT INSERT, UPDATE ON simulations TO greenbite_operator;

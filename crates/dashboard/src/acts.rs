@@ -9,8 +9,8 @@ use chrono::Utc;
 use contracts::kitchen::Step;
 use contracts::topology::{DEAD_LETTER_STREAM, STREAM};
 use contracts::{
-    Decision, Event, MatchedItem, MessageId, Registered, Service, Settlement, Topic, TrailEntry, Validated,
-    ValidatedLine, Verdict,
+    Decision, Event, MatchedItem, Message, MessageId, Registered, Service, Settlement, Topic, TrailEntry,
+    Validated, ValidatedLine, Verdict,
 };
 use runtime::{Published, Trace};
 use serde::Deserialize;
@@ -186,8 +186,10 @@ async fn announce(page: &Page, review: &Review, decided: Decided) -> Result<Publ
         at: decided.at,
         took_us: 0,
     });
+    let mut message = review.message.clone();
+    message.generation = generation(page, topic, &message).await?;
     let event = Validated {
-        message: review.message.clone(),
+        message,
         proposed_reply: (!accepted).then(|| refusal(&decided.lines)),
         lines: decided.lines,
         reason,
@@ -197,6 +199,17 @@ async fn announce(page: &Page, review: &Review, decided: Decided) -> Result<Publ
     };
     let trace = trace.map_or_else(Trace::start, |trace| trace.child());
     Ok(page.bus.publish_event("review-desk", topic, &event, &trace).await?)
+}
+
+/// As which generation a decision is told: an order that came too fast was accepted by the line before, under the
+/// subject that the decision takes now.
+async fn generation(page: &Page, topic: Topic, message: &Message) -> Result<u32, Trouble> {
+    let before = page.bus.direct_get(STREAM, &topic.subject(message.id)).await?;
+    let before = before.and_then(|stored| serde_json::from_slice::<Validated>(&stored.payload).ok());
+    Ok(match before {
+        Some(event) if event.settled.is_none() => message.generation.max(event.message.generation + 1),
+        _ => message.generation,
+    })
 }
 
 /// What to answer a customer whose order a person refused.
@@ -379,7 +392,7 @@ pub async fn discard(State(page): State<Page>, Path(sequence): Path<u64>) -> Ans
 
 #[cfg(test)]
 mod tests {
-    use contracts::{Candidate, Message, OrderLine};
+    use contracts::{Candidate, OrderLine};
 
     use super::*;
 

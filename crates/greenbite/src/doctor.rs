@@ -11,10 +11,11 @@ use menu::Cache;
 use runtime::{Bus, DurableState, StreamState};
 use serde::Serialize;
 use store::Store;
+use store::sold_out::SoldOutItem;
 
 use crate::cli::{End, say, say_json, table};
-use crate::dlq;
 use crate::site::Site;
+use crate::{dlq, menus};
 
 /// How long the stations have to answer.
 const ANSWER: Duration = Duration::from_millis(700);
@@ -40,6 +41,9 @@ struct Report {
     durables: BTreeMap<&'static str, DurableState>,
     dead_letters: BTreeMap<&'static str, usize>,
     menu: Option<Menu>,
+    sold_out: Vec<SoldOutItem>,
+    /// Why no order is taken now; nothing where the house is open.
+    closed: Option<String>,
     /// What needs a person: what is wrong, and what to do.
     findings: Vec<String>,
 }
@@ -74,7 +78,12 @@ pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
         let overdue = TimeDelta::minutes(site.config.overdue_minutes.into());
         look_at_messages(store, overdue, &mut report).await;
         look_at_menu(store, &site.cache(), &mut report).await;
+        match store.sold_out().await {
+            Ok(items) => report.sold_out = items,
+            Err(error) => report.findings.push(format!("What is sold out: {error}.")),
+        }
     }
+    report.closed = site.settings.restaurant.takes_no_order(Utc::now());
     match site.bus().await {
         Ok(bus) => look_at_bus(&bus, &mut report).await,
         Err(error) => report.findings.push(format!("The bus: {error}.")),
@@ -82,7 +91,7 @@ pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
     if args.json {
         say_json(&report)?
     } else {
-        print(&report)
+        print(site, &report)
     }
     Ok(if report.findings.is_empty() { End::Done } else { End::NeedsPerson })
 }
@@ -235,7 +244,7 @@ async fn roll_call(bus: &Bus) -> anyhow::Result<Vec<Ping>> {
     }
 }
 
-fn print(report: &Report) {
+fn print(site: &Site, report: &Report) {
     if let Some(messages) = &report.messages {
         let mut rows = table(&["messages", "count"]);
         rows.add_row(["waiting for the relay".to_owned(), messages.to_relay.to_string()]);
@@ -278,6 +287,14 @@ fn print(report: &Report) {
     if let Some(menu) = &report.menu {
         let or_none = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
         say(&format!("menu: database {}, cache {}", or_none(&menu.in_database), or_none(&menu.in_cache)));
+    }
+    for out in &report.sold_out {
+        say(&format!("sold out: {}, {}", out.item, menus::said(site, out)));
+    }
+    match &report.closed {
+        Some(closed) => say(&format!("no order is taken: {closed}")),
+        None if site.settings.restaurant.hours.are_given() => say("orders are taken"),
+        None => {}
     }
     let reviews = report.messages.as_ref().and_then(|messages| messages.outcomes.get("review"));
     if let Some(reviews) = reviews.filter(|reviews| **reviews > 0) {

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Days, FixedOffset, Utc};
+use chrono::{Datelike, Days, Utc};
 use contracts::kitchen::State;
 use knowledge::answer::{Answer, Source};
-use knowledge::{Answerer, Entry, Hours, Truth, check, entry, facts, gaps};
+use knowledge::{Answerer, Doors, Entry, Truth, check, entry, facts, gaps};
 use menu::{Lexicon, MenuHandle};
 use menu_validator::model;
+use runtime::Restaurant;
 use store::Store;
 use store::knowledge::KnowledgeRow;
 
@@ -188,13 +189,12 @@ async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
 struct House {
     lexicon: std::sync::Arc<Lexicon>,
     currency: String,
-    hours: Hours,
-    now: DateTime<FixedOffset>,
+    doors: Doors,
 }
 
 impl House {
     fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
-        Truth { lexicon: &self.lexicon, currency: &self.currency, hours: &self.hours, now: self.now, order }
+        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
     }
 }
 
@@ -207,10 +207,22 @@ async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> 
     }
     let lexicon = MenuHandle::new(store, site.cache()).lexicon().await?;
     let restaurant = &site.settings.restaurant;
-    let hours =
-        Hours::parse(&restaurant.hours).map_err(|error| anyhow::anyhow!("restaurant.hours: {error}"))?;
-    let now = Utc::now().with_timezone(&restaurant.timezone).fixed_offset();
-    Ok((House { lexicon, currency: restaurant.currency.clone(), hours, now }, answerer(entries, model).await))
+    let house = House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) };
+    Ok((house, answerer(entries, model).await))
+}
+
+fn doors(restaurant: &Restaurant) -> Doors {
+    let now = restaurant.clock(Utc::now());
+    if !restaurant.hours.are_given() {
+        return Doors::Unknown;
+    }
+    match restaurant.hours.opening_at(now) {
+        Some(opening) => Doors::Open(opening.until.time()),
+        None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
+            let days = (next.from.date_naive() - now.date_naive()).num_days();
+            (days.unsigned_abs(), next.from.weekday(), next.from.time())
+        })),
+    }
 }
 
 async fn answerer(entries: Vec<Entry>, model: &Model) -> Answerer {
@@ -282,8 +294,7 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
     let house = House {
         lexicon: std::sync::Arc::new(Lexicon::new(menu)),
         currency: "$".to_owned(),
-        hours: Hours::parse(&["mon-sun 11:00-22:00"]).map_err(anyhow::Error::msg)?,
-        now: Utc::now().fixed_offset(),
+        doors: Doors::Closed(None),
     };
     let truth = house.truth(Some((1, State::Preparing)));
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();

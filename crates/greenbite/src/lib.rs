@@ -23,4 +23,5 @@ pub mod report;
 pub mod schedule;
 pub mod simulate;
 pub mod site;
+pub mod until;
 pub mod webhooks;

@@ -120,7 +120,7 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<End> {
 }
 
 /// Who is logged in; in a container nobody is.
-fn user() -> String {
+pub fn user() -> String {
     let named = |variable| std::env::var(variable).ok().filter(|name| !name.trim().is_empty());
     named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "operator".to_owned())
 }

@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::entry;
-    use crate::hours::Hours;
+    use crate::facts::Doors;
 
     fn answered(text: &str) -> Answer {
         let entries = "id,topic,language,questions,answer\n\
@@ -130,13 +130,7 @@ mod tests {
             dogs,dogs,en,Can I bring my dog? | Are dogs allowed?,On a lead.\n";
         let base = Base::new(entry::read("k.csv", entries.as_bytes()).unwrap(), None);
         let menu = Menu::new(vec![MenuItem::new("Brownie", "Full of walnuts.", 450)], Vec::new());
-        let truth = Truth {
-            lexicon: &Lexicon::new(menu),
-            currency: "$",
-            hours: &Hours::default(),
-            now: "2026-11-23T12:00:00Z".parse().unwrap(),
-            order: None,
-        };
+        let truth = Truth { lexicon: &Lexicon::new(menu), currency: "$", doors: Doors::Unknown, order: None };
         answer(text, &base.question(text, Vec::new()), &base, &truth)
     }
 

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use chrono::DateTime;
-use chrono::offset::FixedOffset;
+use chrono::{NaiveTime, Weekday};
 use contracts::kitchen::State;
 use menu::lexicon::Target;
 use menu::{Lexicon, MenuItem};
 
-use crate::hours::Hours;
 use crate::say;
 use crate::words::{folded, holds};
 
@@ -50,6 +48,17 @@ impl fmt::Display for Fact {
     }
 }
 
+/// Whether the house is open at this moment, by its own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doors {
+    /// Nobody has set its hours.
+    Unknown,
+    /// Open until then.
+    Open(NaiveTime),
+    /// Closed; it opens in so many days, where it opens again soon.
+    Closed(Option<(u64, Weekday, NaiveTime)>),
+}
+
 /// What is true at this moment.
 #[derive(Debug)]
 pub struct Truth<'t> {
@@ -57,10 +66,8 @@ pub struct Truth<'t> {
     pub lexicon: &'t Lexicon,
     /// Of its prices: a sign (`$`) or a code (`EUR`).
     pub currency: &'t str,
-    /// When the house is open, where that is set.
-    pub hours: &'t Hours,
-    /// Now, where the house is.
-    pub now: DateTime<FixedOffset>,
+    /// Whether the house is open.
+    pub doors: Doors,
     /// The customer's order, by its number and how far it is.
     pub order: Option<(i64, State)>,
 }
@@ -120,13 +127,11 @@ pub fn compute(text: &str, language: &str, truth: &Truth<'_>) -> Option<Computed
 }
 
 fn open_now(language: &str, truth: &Truth<'_>) -> Option<String> {
-    if truth.hours.is_unknown() {
-        return None;
+    match truth.doors {
+        Doors::Unknown => None,
+        Doors::Open(until) => Some(say::open(language, until)),
+        Doors::Closed(next) => Some(say::closed(language, next)),
     }
-    Some(match truth.hours.open_until(&truth.now) {
-        Some(until) => say::open(language, until),
-        None => say::closed(language, truth.hours.opens_next(&truth.now)),
-    })
 }
 
 /// The items that a text names, each where it cannot be another.
@@ -223,12 +228,10 @@ mod tests {
     }
 
     fn computed(text: &str, language: &str) -> Option<Computed> {
-        let hours = Hours::parse(&["mon-sun 11:00-22:00"]).unwrap();
         let truth = Truth {
             lexicon: &lexicon(),
             currency: "$",
-            hours: &hours,
-            now: "2026-11-23T23:00:00Z".parse().unwrap(),
+            doors: Doors::Closed(NaiveTime::from_hms_opt(11, 0, 0).map(|eleven| (1, Weekday::Tue, eleven))),
             order: Some((17, State::Preparing)),
         };
         compute(text, language, &truth)

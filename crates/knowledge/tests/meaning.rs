@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use embed::{Embedder, Limits, Model, Options};
-use knowledge::{Answer, Answerer, Hours, Source, Truth, entry};
+use knowledge::{Answer, Answerer, Doors, Source, Truth, entry};
 use menu::{Lexicon, Menu};
 
 fn root() -> PathBuf {
@@ -31,9 +31,8 @@ async fn house(embedder: Option<Embedder>) -> Answerer {
 }
 
 async fn source(house: &Answerer, text: &str) -> Option<String> {
-    let (lexicon, hours) = (Lexicon::new(Menu::new(Vec::new(), Vec::new())), Hours::default());
-    let now = "2026-11-23T12:00:00Z".parse().unwrap();
-    let truth = Truth { lexicon: &lexicon, currency: "$", hours: &hours, now, order: None };
+    let lexicon = Lexicon::new(Menu::new(Vec::new(), Vec::new()));
+    let truth = Truth { lexicon: &lexicon, currency: "$", doors: Doors::Unknown, order: None };
     match house.answer(text, &truth).await.0 {
         Answer::Proposed(proposal) => match proposal.source {
             Source::Entry(id) => Some(id),

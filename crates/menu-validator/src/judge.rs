@@ -55,4 +55,17 @@ impl Judge {
         }
         (found, scorer.name().to_owned())
     }
+
+    /// How well a phrase fits each item of the menu, in the menu's order.
+    pub async fn likeness(&self, phrase: &str, lexicon: &Lexicon) -> Vec<f32> {
+        let understood = match &self.meaning {
+            Some(meaning) => meaning.understand(&[phrase], lexicon).await.ok(),
+            None => None,
+        };
+        let scorer: &dyn PhraseScorer = match &understood {
+            Some(understood) => understood,
+            None => &WordScorer,
+        };
+        scorer.score(&[phrase], lexicon).pop().unwrap_or_default()
+    }
 }

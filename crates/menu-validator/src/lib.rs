@@ -1,11 +1,15 @@
 //! Station: every item against the menu: accepted, review or rejected.
 //!
 //! `matching.rs` is the decision, a pure function over a scorer of phrases; `meaning.rs` scores by a model,
-//! `calibration.rs` finds its bounds, `resolver.rs` gives the reasons; `stage.rs` reads and publishes.
+//! `calibration.rs` finds its bounds, `resolver.rs` gives the reasons; `available.rs` knows what has run out, `limits.rs`
+//! what is no normal order; `stage.rs` reads and publishes.
 
+pub mod available;
 pub mod calibration;
 pub mod config;
+pub mod held;
 pub mod judge;
+pub mod limits;
 pub mod matching;
 pub mod meaning;
 pub mod model;
@@ -17,6 +21,7 @@ use std::sync::Arc;
 
 use contracts::Code;
 use menu::Lexicon;
+use menu::SoldOutHandle;
 use menu::cache::Cache;
 use menu::live::MenuHandle;
 use runtime::{App, StartError};
@@ -36,6 +41,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     app.admitted_by("database", store.probe());
     let address = app.settings().memcached.address.clone();
     let cache = move || Cache::new(&address);
+    let sold_out = SoldOutHandle::new(store.clone(), cache());
     let menu = MenuHandle::new(store, cache());
     let probe = menu.clone();
     app.dependency("menu", Code::NoMenu, move || {
@@ -78,7 +84,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
             }
         });
     }
-    app.stage(MenuValidator::new(menu, bench));
+    let house = app.settings().restaurant.clone();
+    app.stage(MenuValidator::new(menu, sold_out, house, bench));
     Ok(())
 }
 

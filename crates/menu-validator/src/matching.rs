@@ -209,7 +209,8 @@ fn surcharges(line: &OrderLine, lexicon: &Lexicon) -> i64 {
     size.saturating_add(extras.fold(0_i64, i64::saturating_add))
 }
 
-fn reply(lines: &[ValidatedLine]) -> String {
+/// What to answer where something is not on the menu.
+pub(crate) fn reply(lines: &[ValidatedLine]) -> String {
     let strange: Vec<&ValidatedLine> = lines.iter().filter(|l| l.verdict == Verdict::Rejected).collect();
     let names: Vec<&str> = strange.iter().map(|l| l.line.phrase.as_str()).collect();
     let closest =

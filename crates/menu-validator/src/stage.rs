@@ -1,17 +1,26 @@
 //! The stage: an order's lines in, the verdict over them out.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
 use contracts::topology::MENU_VALIDATOR;
 use contracts::{ConsumerSpec, Decision, Extracted, OrderLine, Topic, Validated, Verdict};
 use menu::live::MenuHandle;
-use runtime::{Context, Outcome, Stage, StageError};
+use menu::{Lexicon, SoldOutHandle};
+use runtime::{Context, Outcome, Restaurant, Stage, StageError, hours};
 
+use crate::available::{self, Missing};
+use crate::held::hold;
 use crate::judge::Judge;
+use crate::limits;
+use crate::matching::Validation;
 
-/// Holds orders against the menu as it is now.
+/// Holds orders against the menu as it is now, what has run out of it, and what the house takes.
 pub struct MenuValidator {
     menu: MenuHandle,
+    sold_out: SoldOutHandle,
+    house: Restaurant,
     judge: Bench,
 }
 
@@ -37,8 +46,44 @@ impl Bench {
 
 impl MenuValidator {
     /// By this menu; where its keys do not answer, the judge in office does.
-    pub fn new(menu: MenuHandle, judge: Bench) -> Self {
-        MenuValidator { menu, judge }
+    pub fn new(menu: MenuHandle, sold_out: SoldOutHandle, house: Restaurant, judge: Bench) -> Self {
+        MenuValidator { menu, sold_out, house, judge }
+    }
+
+    /// What an order names or may name and has run out, each with what is nearest and there.
+    async fn missing(
+        &self,
+        found: &Validation,
+        judge: &Judge,
+        lexicon: &Lexicon,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<String, Missing>, StageError> {
+        let sold_out = self.sold_out.now().await?;
+        let mut missing = HashMap::new();
+        for slug in available::named(found) {
+            let (Some(out), Some(item)) = (sold_out.item(slug, now), lexicon.menu().item(slug)) else {
+                continue;
+            };
+            if missing.contains_key(slug) {
+                continue;
+            }
+            let scores = judge.likeness(&item.name, lexicon).await;
+            let is_there = |slug: &str| sold_out.item(slug, now).is_none();
+            let until = out.until.map(|until| hours::near(self.house.clock(until), self.house.clock(now)));
+            let instead = available::nearest(item, &scores, lexicon, is_there);
+            missing.insert(slug.to_owned(), Missing { name: item.name.clone(), until, instead });
+        }
+        Ok(missing)
+    }
+
+    /// Why the house takes no order: it has to be open when the message came in, and when the kitchen would get it.
+    fn is_closed(&self, received_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
+        let house = &self.house;
+        if let Some(reason) = house.takes_no_order(now) {
+            return Some(format!("Now {reason}"));
+        }
+        let came = hours::near(house.clock(received_at), house.clock(now));
+        house.takes_no_order(received_at).map(|reason| format!("When it came, {came}: {reason}"))
     }
 
     /// Looks the lines up among the menu's keys in the cache, all at once.
@@ -60,7 +105,15 @@ impl Stage for MenuValidator {
     async fn handle(&self, mut event: Extracted, _: &Context) -> Result<Outcome, StageError> {
         self.look_up(&mut event.lines).await?;
         let lexicon = self.menu.lexicon().await?;
-        let (found, decided_by) = self.judge.judge().judge(event.lines, &lexicon).await;
+        let judge = self.judge.judge();
+        let (mut found, decided_by) = judge.judge(event.lines, &lexicon).await;
+        let now = Utc::now();
+        let missing = self.missing(&found, &judge, &lexicon, now).await?;
+        available::keep(&mut found, &missing);
+        limits::keep(&mut found, &self.house.limits);
+        if let Some(reason) = self.is_closed(event.message.received_at, now) {
+            hold(&mut found, &reason);
+        }
         let topic = match found.verdict {
             Verdict::Accepted => Topic::ValidatedAccepted,
             Verdict::Review => Topic::ValidatedReview,

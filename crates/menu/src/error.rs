@@ -21,8 +21,8 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The menu is in the database, but could not be put into the cache.
-    #[error("the menu is in the database, but not in the cache: {0}; stations will put it there")]
+    /// It is in the database, but could not be put into the cache.
+    #[error("it is in the database, but not in the cache: {0}; stations will put it there")]
     NotCached(#[from] CacheError),
 }
 

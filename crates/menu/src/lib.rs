@@ -8,6 +8,7 @@ pub mod lexicon;
 pub mod live;
 pub mod model;
 pub mod reading;
+pub mod sold_out;
 
 pub use cache::Cache;
 pub use error::Error;
@@ -15,3 +16,4 @@ pub use keys::slug;
 pub use lexicon::Lexicon;
 pub use live::{MenuHandle, import};
 pub use model::{Menu, MenuItem, MenuOption};
+pub use sold_out::{SoldOut, SoldOutHandle};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use contracts::Code;
 use runtime::{App, StartError};
 use store::Store;
+use store::pace::Pace;
 
 pub mod config;
 pub mod miscellaneous;
@@ -27,11 +28,13 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     app.server("database", Code::DatabaseOutage, store.probe());
 
+    let limits = &app.settings().restaurant.limits;
+    let pace = Pace { of_customer: limits.customer_a_minute, of_all: limits.all_a_minute };
     let file = Miscellaneous::open(&app.config().file)
         .map_err(|error| StartError::settings(format!("registrar.file cannot be used: {error}")))?;
     app.note("miscellaneous messages", file.path().display().to_string());
 
-    let registrar = Arc::new(Registrar::new(store, file));
+    let registrar = Arc::new(Registrar::new(store, pace, file));
     app.stage(AcceptedOrders(registrar.clone()));
     app.stage(Reviews(registrar.clone()));
     app.stage(RejectedOrders(registrar.clone()));

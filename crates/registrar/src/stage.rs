@@ -14,7 +14,7 @@ use runtime::{Context, Outcome, Stage, StageError};
 use store::Store;
 use store::enquiries::NewEnquiry;
 use store::group::{Group, Operation, Stopped};
-use store::orders::NewOrder;
+use store::pace::{Pace, PacedOrder};
 use store::registration::Registered as Written;
 use store::reviews::NewReview;
 
@@ -23,17 +23,17 @@ use crate::register::{self, MiscellaneousLine};
 
 /// What the six stages share: what has arrived together is written together, a group a kind.
 pub struct Registrar {
-    orders: Group<NewOrder>,
+    orders: Group<PacedOrder>,
     reviews: Group<NewReview>,
     enquiries: Group<NewEnquiry>,
     miscellaneous: Group<NewMiscellaneous>,
 }
 
 impl Registrar {
-    /// With the database and the file.
-    pub fn new(store: Store, file: Miscellaneous) -> Self {
+    /// With the database, how many orders a minute need no person, and the file.
+    pub fn new(store: Store, pace: Pace, file: Miscellaneous) -> Self {
         Registrar {
-            orders: Group::start(store.clone()),
+            orders: Group::start((store.clone(), pace)),
             reviews: Group::start(store.clone()),
             enquiries: Group::start(store.clone()),
             miscellaneous: Group::start((store, Arc::new(Mutex::new(file)))),
@@ -177,7 +177,7 @@ fn told(registration: &Registration) -> String {
     }
 }
 
-/// Registers accepted orders.
+/// Registers accepted orders; those that come too fast as reviews.
 pub struct AcceptedOrders(pub Arc<Registrar>);
 
 impl Stage for AcceptedOrders {
@@ -188,8 +188,13 @@ impl Stage for AcceptedOrders {
 
     async fn handle(&self, event: Validated, _: &Context) -> Result<Outcome, StageError> {
         let order = register::order(&event).map_err(|flaw| StageError::permanent(Code::Malformed, flaw))?;
-        let written = self.0.orders.submit(order).await?;
-        conclude(Self::SPEC, written, event.into())
+        let paced = PacedOrder { order, review: register::review(&event) };
+        let (written, held) = self.0.orders.submit(paced).await?;
+        let mut brought = Brought::from(event);
+        if let Some(reason) = held {
+            brought.reason = reason;
+        }
+        conclude(Self::SPEC, written, brought)
     }
 }
 

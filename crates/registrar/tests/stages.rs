@@ -63,6 +63,8 @@ impl Line {
         settings.lanes.deadline_ms = 2_500;
         settings.retry.first_ms = 20;
         settings.process.probe_ms = 100;
+        // Every message of these tests is of the same guest, at the same time.
+        settings.restaurant.limits.customer_a_minute = 0;
         runtime::provision(&bus, &settings.line).await.unwrap();
         Line { _nats: nats, bus, store, settings, directory: tempfile::tempdir().unwrap() }
     }
@@ -274,6 +276,43 @@ async fn a_persons_decision_makes_an_order_of_a_review() {
     line.until_told(Category::Order, message.id, 1).await;
     assert_eq!(line.outcome(message.id).await, Some(MessageOutcome::Order));
     assert_eq!(line.store.decision(message.id).await.unwrap().unwrap().by, "Ada");
+    registrar.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn orders_of_a_customer_that_come_too_fast_wait_for_a_person_at_whichever_registrar_they_come() {
+    let mut line = Line::new().await;
+    line.settings.restaurant.limits.customer_a_minute = 3;
+    let registrars = [line.registrar().await, line.registrar().await];
+    let mut events = Vec::new();
+    for n in 0..12 {
+        events.push(validated(&line.message(&format!("message {n}")).await, Verdict::Accepted));
+    }
+    futures::future::join_all(events.iter().map(|event| line.publish(Topic::ValidatedAccepted, event))).await;
+    eventually("every message has an outcome", async || {
+        line.store.open_reviews(20).await.unwrap().len() == 9
+            && line.store.order_totals().await.unwrap().0 == 3
+    })
+    .await;
+    let held = line.store.open_reviews(1).await.unwrap().remove(0);
+    let told = line.until_told(Category::Review, held.message.id, 1).await;
+    assert!(told.reason.contains("more than 3 orders within a minute"), "{}", told.reason);
+
+    // After a restart the rows still are there.
+    for registrar in registrars {
+        registrar.stop().await.unwrap();
+    }
+    let registrar = line.registrar().await;
+    let late = line.message("one more").await;
+    line.publish(Topic::ValidatedAccepted, &validated(&late, Verdict::Accepted)).await;
+    line.until_told(Category::Review, late.id, 1).await;
+
+    // A person takes it: no limit is above a person.
+    let settled = Some(Settlement { by: "Ada".to_owned(), at: Utc::now() });
+    let again = Message { generation: 2, ..late.clone() };
+    line.publish(Topic::ValidatedAccepted, &Validated { settled, ..validated(&again, Verdict::Accepted) })
+        .await;
+    line.until_told(Category::Order, late.id, 2).await;
     registrar.stop().await.unwrap();
 }
 

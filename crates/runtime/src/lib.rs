@@ -85,6 +85,7 @@ mod delivery;
 mod error;
 mod feed;
 mod health;
+pub mod hours;
 mod lane;
 mod lanes;
 mod load;
@@ -114,8 +115,8 @@ pub use publish::{Published, event_headers};
 pub use run::{Running, start};
 pub use secret::Secret;
 pub use settings::{
-    Database, Http, LaneCount, Lanes, LogFormat, Memcached, Nats, Process, Retry, Settings, Telemetry,
-    Validate,
+    Database, Http, LaneCount, Lanes, LogFormat, Memcached, Nats, OrderLimits, Process, Restaurant, Retry,
+    Settings, Telemetry, Validate,
 };
 pub use stage::{Context, Outcome, Stage, StageError};
 pub use tls::use_ring;

@@ -10,6 +10,7 @@ use contracts::{ConsumerSpec, Service};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::hours::Hours;
 use crate::secret::Secret;
 
 /// What all services have in common; a station's own table is its `Config`.
@@ -46,14 +47,52 @@ pub struct Restaurant {
     pub currency: String,
     /// Where its days begin, and the zone of times that come without an offset.
     pub timezone: Tz,
-    /// When it is open, a line for days that are alike: `mon-thu 11:30-22:00`. Where it is empty, nobody is told whether
-    /// it is open now.
-    pub hours: Vec<String>,
+    /// When it is open, by its own clock; empty for always.
+    pub hours: Hours,
+    /// Minutes before it closes from which on no order is taken.
+    pub last_orders_minutes: u32,
+    /// What is no normal order: a person looks at it.
+    pub limits: OrderLimits,
 }
 
 impl Default for Restaurant {
     fn default() -> Self {
-        Restaurant { currency: "$".to_owned(), timezone: Tz::UTC, hours: Vec::new() }
+        Restaurant {
+            currency: "$".to_owned(),
+            timezone: Tz::UTC,
+            hours: Hours::default(),
+            last_orders_minutes: 0,
+            limits: OrderLimits::default(),
+        }
+    }
+}
+
+/// Beyond these an order waits for a person; 0 for no limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderLimits {
+    /// Pieces of one line.
+    pub line_pieces: u32,
+    /// Pieces of an order.
+    pub order_pieces: u32,
+    /// What an order comes to, in cents.
+    pub order_cents: i64,
+    /// Orders of one customer within a minute.
+    pub customer_a_minute: u32,
+    /// Orders of all customers within a minute.
+    pub all_a_minute: u32,
+}
+
+impl Default for OrderLimits {
+    fn default() -> Self {
+        // An office's lunch passes. No kitchen cooks a thousand orders a minute, but a demonstration plays a month.
+        OrderLimits {
+            line_pieces: 50,
+            order_pieces: 100,
+            order_cents: 100_000,
+            customer_a_minute: 5,
+            all_a_minute: 1_000,
+        }
     }
 }
 
@@ -376,7 +415,31 @@ impl Validate for Settings {
             "restaurant.timezone",
             "where its days begin, and the zone of times without an offset: Europe/Berlin",
         ),
-        ("restaurant.hours", "when it is open, a line for days that are alike: [\"mon-fri 11:00-22:00\"]"),
+        (
+            "restaurant.hours",
+            "when orders are taken, as OpenStreetMap writes it: Mo-Fr 11:30-14:00,17:30-22:00; Sa 17:00-01:00; empty for always",
+        ),
+        ("restaurant.last_orders_minutes", "minutes before closing from which on orders wait for a person"),
+        (
+            "restaurant.limits.line_pieces",
+            "pieces of one item beyond which an order waits for a person; 0: no limit",
+        ),
+        (
+            "restaurant.limits.order_pieces",
+            "pieces of an order beyond which it waits for a person; 0: no limit",
+        ),
+        (
+            "restaurant.limits.order_cents",
+            "cents of an order beyond which it waits for a person; 0: no limit",
+        ),
+        (
+            "restaurant.limits.customer_a_minute",
+            "orders of one customer within a minute beyond which they wait for a person; 0: no limit",
+        ),
+        (
+            "restaurant.limits.all_a_minute",
+            "orders of all customers within a minute beyond which they wait for a person; 0: no limit",
+        ),
     ];
     const SECRETS: &'static [&'static str] = &["nats.password", "database.url", "database.password"];
 
@@ -426,6 +489,12 @@ impl Validate for Settings {
                  gets its message; lower the one or raise the other",
                 self.lanes.deadline_ms, self.line.ack_wait_ms
             ));
+        }
+        if self.restaurant.limits.order_cents < 0 {
+            return Err("restaurant.limits.order_cents is below 0; 0 is for no limit".to_owned());
+        }
+        if self.restaurant.last_orders_minutes > 24 * 60 {
+            return Err("restaurant.last_orders_minutes is more than a day".to_owned());
         }
         if self.retry.most_ms < self.retry.first_ms {
             return Err(format!(

@@ -7,8 +7,10 @@
 //! |---|---|
 //! | [`messages`] | `messages`: intake, relay, reconciliation |
 //! | [`menu`] | `menu_version`, `menu_items`, `menu_options` |
+//! | [`sold_out`] | `sold_out` |
 //! | [`registration`] | what stands about a message, over the families below |
 //! | [`orders`] | `orders`, `order_items` |
+//! | [`pace`] | `orders`, as far as a customer and a minute may have them |
 //! | [`kitchen`] | `order_steps`, and `orders.state` |
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
@@ -36,11 +38,13 @@ pub mod menu;
 pub mod messages;
 pub mod notifications;
 pub mod orders;
+pub mod pace;
 pub mod registration;
 pub mod report;
 pub mod reviews;
 pub mod roles;
 pub mod simulation;
+pub mod sold_out;
 pub mod watched;
 
 use std::pin::Pin;

@@ -58,6 +58,16 @@ pub struct OrderedLine {
     pub line: RegisteredLine,
 }
 
+impl NewOrder {
+    /// What is told of it once it is written under this number.
+    pub(crate) fn registered_as(&self, number: i64) -> Registered {
+        let lines = self.lines.iter().map(|new| new.line.clone()).collect();
+        Registered::New(Registration::Order {
+            order: RegisteredOrder { number, lines, total_cents: self.total_cents },
+        })
+    }
+}
+
 impl Operation for NewOrder {
     type Context = Store;
     type Output = Registered;
@@ -75,6 +85,23 @@ impl Operation for NewOrder {
 impl Store {
     /// Registers orders, all or none, in one statement: outcome, order and lines. Answers in their order.
     pub async fn register_orders(&self, orders: &[NewOrder]) -> Result<Vec<Registered>, Error> {
+        let orders: Vec<&NewOrder> = orders.iter().collect();
+        let mut numbers = Store::write_orders(&self.pool, &orders).await?;
+        let mut results = Vec::with_capacity(orders.len());
+        for order in orders {
+            results.push(match numbers.remove(&order.message_id.0) {
+                Some(number) => order.registered_as(number),
+                None => self.registered(order.message_id).await?,
+            });
+        }
+        Ok(results)
+    }
+
+    /// Writes those orders whose message may still become one: their numbers by message.
+    pub(crate) async fn write_orders(
+        database: impl sqlx::PgExecutor<'_>,
+        orders: &[&NewOrder],
+    ) -> Result<HashMap<i64, i64>, Error> {
         let lines: Vec<(i64, i32, &NewLine)> = orders
             .iter()
             .flat_map(|order| {
@@ -139,25 +166,9 @@ impl Store {
             &lines.iter().map(|(_, _, new)| new.line.unit_price_cents).collect::<Vec<_>>(),
             &lines.iter().map(|(_, _, new)| new.line.total_cents).collect::<Vec<_>>(),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(database)
         .await?;
-
-        let mut numbers: HashMap<i64, i64> =
-            written.into_iter().map(|row| (row.message_id, row.id)).collect();
-        let mut results = Vec::with_capacity(orders.len());
-        for order in orders {
-            results.push(match numbers.remove(&order.message_id.0) {
-                Some(number) => Registered::New(Registration::Order {
-                    order: RegisteredOrder {
-                        number,
-                        lines: order.lines.iter().map(|new| new.line.clone()).collect(),
-                        total_cents: order.total_cents,
-                    },
-                }),
-                None => self.registered(order.message_id).await?,
-            });
-        }
-        Ok(results)
+        Ok(written.into_iter().map(|row| (row.message_id, row.id)).collect())
     }
 
     pub(crate) async fn standing_order(

@@ -102,6 +102,13 @@ pub enum Settled {
     Unknown,
 }
 
+impl NewReview {
+    /// What is told of it once it is written under this number.
+    pub(crate) fn registered_as(&self, number: i64) -> Registered {
+        Registered::New(Registration::Review { number, lines: self.lines.clone() })
+    }
+}
+
 impl Operation for NewReview {
     type Context = Store;
     type Output = Registered;
@@ -119,6 +126,23 @@ impl Operation for NewReview {
 impl Store {
     /// Registers reviews, all or none, in one statement. Answers in their order.
     pub async fn register_reviews(&self, reviews: &[NewReview]) -> Result<Vec<Registered>, Error> {
+        let reviews: Vec<&NewReview> = reviews.iter().collect();
+        let mut numbers = Store::write_reviews(&self.pool, &reviews).await?;
+        let mut results = Vec::with_capacity(reviews.len());
+        for review in reviews {
+            results.push(match numbers.remove(&review.message_id.0) {
+                Some(number) => review.registered_as(number),
+                None => self.registered(review.message_id).await?,
+            });
+        }
+        Ok(results)
+    }
+
+    /// Writes those reviews whose message has no outcome yet: their numbers by message.
+    pub(crate) async fn write_reviews(
+        database: impl sqlx::PgExecutor<'_>,
+        reviews: &[&NewReview],
+    ) -> Result<HashMap<i64, i64>, Error> {
         let lines = reviews.iter().map(|review| to_json(&review.lines)).collect::<Result<Vec<_>, _>>()?;
         let written = sqlx::query!(
             r#"WITH new AS (
@@ -137,18 +161,9 @@ impl Store {
             &reviews.iter().map(|review| review.reason.as_str()).collect::<Vec<_>>() as &[&str],
             &reviews.iter().map(|review| review.menu_version.as_str()).collect::<Vec<_>>() as &[&str],
         )
-        .fetch_all(&self.pool)
+        .fetch_all(database)
         .await?;
-        let mut numbers: HashMap<i64, i64> =
-            written.into_iter().map(|row| (row.message_id, row.id)).collect();
-        let mut results = Vec::with_capacity(reviews.len());
-        for review in reviews {
-            results.push(match numbers.remove(&review.message_id.0) {
-                Some(number) => Registered::New(Registration::Review { number, lines: review.lines.clone() }),
-                None => self.registered(review.message_id).await?,
-            });
-        }
-        Ok(results)
+        Ok(written.into_iter().map(|row| (row.message_id, row.id)).collect())
     }
 
     /// Notes a person's decision, with the lines as they are to be registered. The first decision stands.

@@ -524,6 +524,8 @@ impl Line {
         command.env("GREENBITE_MEMCACHED__ADDRESS", self.memcached.address());
         // Tests load no model, and fetch none, unless they ask for it.
         command.env("GREENBITE_MENU_VALIDATOR__MODEL", "none");
+        // Tests send more in a second than a town orders in an evening.
+        command.env("GREENBITE_RESTAURANT__LIMITS__ALL_A_MINUTE", "0");
         // The operator's command too: it provisions stream and durables by the same settings.
         command.envs(self.options.environment.iter().map(|(key, value)| (key, value)));
         command

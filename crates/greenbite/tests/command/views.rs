@@ -45,6 +45,50 @@ async fn a_menu_is_imported_shown_and_refused_with_its_mistakes() {
 }
 
 #[tokio::test]
+async fn an_item_is_sold_out_shown_so_and_back() {
+    let site = Site::new().await;
+    site.file("menu.csv", "name,price,aliases\nCheesecake,6.50,cheese cake|New York\nBrownie,6.00,\n");
+    site.run(&["menu", "import", "menu.csv"]).await.ok();
+    let hours = [("GREENBITE_RESTAURANT__HOURS", "Mo-Su 00:00-24:00; Jan 1 off")];
+
+    let said = site.run(&["menu", "sold-out", "new york", "--who", "Ada"]).await.ok();
+    assert!(said.contains("Cheesecake is sold out until `greenbite menu back cheesecake`"), "{said}");
+    let said = site.run_with(&["menu", "sold-out", "Brownie", "--until", "tomorrow"], &hours).await.ok();
+    assert!(said.contains("Brownie is sold out until "), "{said}");
+    let shown = site.run(&["menu", "show"]).await.ok();
+    assert!(shown.contains("until it is back, since") && shown.contains("by Ada"), "{shown}");
+    let json = site.run(&["menu", "show", "--json"]).await.json();
+    assert_eq!(
+        (json["sold_out"][0]["slug"].as_str(), json["items"][0]["name"].as_str()),
+        (Some("brownie"), Some("Cheesecake"))
+    );
+    let doctor = site.run_with(&["doctor"], &hours).await;
+    assert!(doctor.out.contains("sold out: Cheesecake, until it is back"), "{doctor:?}");
+    let closed = [("GREENBITE_RESTAURANT__HOURS", "Jan 1 00:00-00:01")];
+    let doctor = site.run_with(&["doctor"], &closed).await;
+    assert!(doctor.out.contains("no order is taken: we are closed"), "{doctor:?}");
+
+    // A new menu leaves it sold out.
+    site.file("menu.csv", "name,price\nCheesecake,7.50\n");
+    site.run(&["menu", "import", "menu.csv"]).await.ok();
+    assert!(site.run(&["menu", "show"]).await.ok().contains("until it is back"));
+    assert!(site.run(&["menu", "back", "cheesecake"]).await.ok().contains("is there again"));
+    assert!(site.run(&["menu", "back", "Cheesecake"]).await.ok().contains("was not sold out"));
+
+    for (arguments, says) in [
+        (&["menu", "sold-out", "cheese"][..], "there is Cheesecake"),
+        (&["menu", "sold-out", "lasagne"][..], "is not on the menu"),
+        (&["menu", "sold-out", "Cheesecake", "--until", "close"][..], "set restaurant.hours"),
+        (&["menu", "sold-out", "Cheesecake", "--until", "soon"][..], "is no time"),
+    ] {
+        let said = site.run(arguments).await;
+        assert!(said.code == 1 && said.err.contains(says), "{said:?}");
+    }
+    let wrong = site.run_with(&["menu", "show"], &[("GREENBITE_RESTAURANT__HOURS", "whenever")]).await;
+    assert!(wrong.code == 64 && wrong.err.contains("Mo-Fr 11:30"), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn doctor_finds_what_needs_a_person_and_says_what_to_do() {
     let site = Site::new().await;
     site.message("waits").await;

@@ -8,6 +8,7 @@ mod menu;
 mod messages;
 mod notifications;
 mod outages;
+mod pace;
 mod registrations;
 mod report;
 mod roles;

@@ -76,6 +76,9 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let settled = Some(contracts::Settlement { by: "Ada".to_owned(), at: chrono::Utc::now() });
     store.register_orders(&[store::orders::NewOrder { settled, ..order(ids[1]) }]).await.unwrap();
 
+    let paced = store::pace::PacedOrder { order: order(ids[0]), review: review(ids[0]) };
+    store.register_at_pace(&[paced], &store::pace::Pace { of_customer: 1, of_all: 1 }).await.unwrap();
+
     let notifier = database.url_of(Service::Notifier).await;
     let store = Store::connect(&notifier, 4).await.unwrap();
     let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Order };
@@ -93,6 +96,9 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let store = Store::connect(&operator, 4).await.unwrap();
     let menu = store::menu::MenuRows { version: "v1".to_owned(), items: Vec::new(), options: Vec::new() };
     store.replace_menu(&menu).await.unwrap();
+    store.mark_sold_out("soup", "Soup", None, "Ada").await.unwrap();
+    store.mark_sold_out("tea", "Tea", None, "Ada").await.unwrap();
+    assert!(store.mark_back("tea").await.unwrap());
     store.insert_simulated("messages.csv", 1, &[message("replayed")]).await.unwrap();
     let number = store.open_orders(5).await.unwrap()[0].number;
     let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
@@ -134,6 +140,8 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.discard(&ids, "none").await.unwrap();
 
     let validator = database.url_of(Service::MenuValidator).await;
+    let known = Store::connect(&validator, 1).await.unwrap().sold_out().await.unwrap();
+    assert_eq!(known.iter().map(|out| out.slug.as_str()).collect::<Vec<_>>(), ["soup"]);
     let classifier = database.url_of(Service::Classifier).await;
     for (url, statement) in [
         (&ingest, "UPDATE orders SET state = 'voided'"),
@@ -152,6 +160,8 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&ingest, "SELECT 1 FROM menu_items"),
         (&classifier, "SELECT 1 FROM messages"),
         (&classifier, "UPDATE menu_items SET price_cents = 1"),
+        (&classifier, "SELECT 1 FROM sold_out"),
+        (&validator, "DELETE FROM sold_out"),
         (&validator, "SELECT 1 FROM orders"),
         (&validator, "UPDATE menu_items SET price_cents = 1"),
         (&registrar, "SELECT 1 FROM notifications"),
