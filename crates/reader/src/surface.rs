@@ -407,6 +407,10 @@ pub(crate) fn is_head(token: Option<&Token>, item: u16, lexicon: &Lexicon) -> bo
         "panini",
         "sundae",
         "shake",
+        // As stems: "smoothie", "cookie", "toastie".
+        "smoothy",
+        "cooky",
+        "toasty",
         "sushi",
         "pasta",
         "curry",
