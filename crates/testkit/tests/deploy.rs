@@ -421,7 +421,7 @@ fn what_it_mounts_and_builds_from_is_there() {
     }
     assert_eq!(
         shipped,
-        BTreeSet::from(["data/menu.csv", "data/options.csv"]),
+        BTreeSet::from(["data/knowledge.csv", "data/menu.csv", "data/options.csv"]),
         "the image holds more than it needs"
     );
     assert!(dockerfile.lines().any(|line| line == "USER greenbite"), "the image runs as root");
