@@ -3,6 +3,9 @@
 ALTER TABLE order_steps ADD COLUMN published_at timestamptz;
 COMMENT ON COLUMN order_steps.published_at IS 'When the bus confirmed the event that tells of the step; null until then.';
 
+-- What was done before there were such events is not told of.
+UPDATE order_steps SET published_at = at;
+
 -- Those that wait are its nulls.
 CREATE INDEX order_steps_published ON order_steps (published_at, at);
 

@@ -17,6 +17,8 @@ use crate::config::{Config, Daily as Settings};
 
 /// How often it is looked whether there is something to do.
 const EVERY: Duration = Duration::from_secs(60);
+/// Orders of a day's last moment are in the tables by then.
+const SETTLING: TimeDelta = TimeDelta::minutes(5);
 /// Messages that are made nobody's in one statement.
 const PAGE: u32 = 200;
 
@@ -73,15 +75,16 @@ impl Daily {
     /// One round; nothing where another replica has the key.
     async fn round(&self) -> Result<(), Trouble> {
         let Some(_key) = self.store.take_day_key().await? else { return Ok(()) };
-        self.export(Utc::now()).await?;
-        self.anonymise(Utc::now()).await
+        // A folder that cannot be written keeps nobody's words longer.
+        let exported = self.export(Utc::now()).await;
+        self.anonymise(Utc::now()).await.and(exported)
     }
 
     /// Writes the days that are due.
     async fn export(&self, now: DateTime<Utc>) -> Result<(), Trouble> {
         let Some(folder) = &self.settings.export_folder else { return Ok(()) };
         let last = self.store.last_export().await?;
-        for date in due(last, now, self.settings.export_at, self.zone) {
+        for date in due(last, now - SETTLING, self.settings.export_at, self.zone) {
             // A day that was left out where the restaurant is had no orders.
             let Some((from, before)) = day::bounds(date, self.zone) else { continue };
             let lines = self.store.orders_between(from, before).await?;

@@ -134,10 +134,11 @@ impl Relay {
         if !bus.is_connected() {
             return Err(BusError::Unknown("there is no connection".to_owned()).into());
         }
-        let more_steps = kitchen::tell(&self.store, &bus, self.batch).await?;
+        // Customers' messages come in whatever becomes of the kitchen's steps.
+        let steps = kitchen::tell(&self.store, &bus, self.batch).await;
         let mut batch = self.store.relay_batch(u32::from(self.batch)).await?;
         if batch.messages().is_empty() {
-            return Ok(if more_steps { Pass::ThereIsMore } else { Pass::Done });
+            return Ok(if steps? { Pass::ThereIsMore } else { Pass::Done });
         }
         let room = self.look_for_room(&bus).await?;
         let messages =
@@ -178,7 +179,7 @@ impl Relay {
         }
         match trouble {
             Some(trouble) => Err(trouble),
-            None if there_is_more || more_steps => Ok(Pass::ThereIsMore),
+            None if steps? || there_is_more => Ok(Pass::ThereIsMore),
             None => Ok(Pass::Done),
         }
     }

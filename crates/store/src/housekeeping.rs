@@ -4,9 +4,11 @@ use sqlx::{Postgres, Transaction};
 
 use crate::{Error, Store};
 
-/// The advisory locks, by any numbers that nothing else of ours takes.
+// The advisory locks, all of ours: each by a number of its own.
 const HOUSE: i64 = 0x6772_6565_6e00;
 const DAY: i64 = 0x6772_6565_6e01;
+/// Of those who count how many orders come within a minute.
+pub(crate) const COUNTING: i64 = 0x6772_6565_6e02;
 
 /// A key: whoever has it is the only one. Dropping it gives it back.
 pub struct Key {

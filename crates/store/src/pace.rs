@@ -9,13 +9,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::group::Operation;
+use crate::housekeeping::COUNTING;
 use crate::orders::NewOrder;
 use crate::registration::Registered;
 use crate::reviews::NewReview;
 use crate::{Error, Store};
-
-/// The advisory lock of those who count, by any number that nothing else of ours takes.
-const COUNTING: i64 = 0x6772_6565_6e01;
 
 /// The most orders within a minute that need no person; 0 for no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

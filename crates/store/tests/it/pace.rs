@@ -91,3 +91,14 @@ async fn a_backlog_of_an_evening_is_no_crowd() {
     store.register_at_pace(&paced(&ids), &Pace { of_customer: 2, of_all: 3 }).await.unwrap();
     assert_eq!(store.order_totals().await.unwrap().0, 40, "registered in one go, sent over twenty minutes");
 }
+
+#[tokio::test]
+async fn orders_are_registered_while_somebody_does_the_days_work_or_keeps_the_house() {
+    let store = fresh().await;
+    let _day = store.take_day_key().await.unwrap().unwrap();
+    let _house = store.take_house_key().await.unwrap().unwrap();
+    let ids = sent(&store, Some("Ada"), &[0]).await;
+    let (orders, patience) = (paced(&ids), std::time::Duration::from_secs(20));
+    tokio::time::timeout(patience, store.register_at_pace(&orders, &TWO)).await.unwrap().unwrap();
+    assert_eq!(outcomes(&store, &ids).await, "o");
+}
