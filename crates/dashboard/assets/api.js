@@ -1,5 +1,7 @@
 // Requests to the server. What changes something carries the token; without it the page only reads.
 
+import { toast } from './dom.js';
+
 let token = sessionStorage.getItem('greenbite-token') ?? '';
 
 // The address printed at start carries the token behind '#', where no server ever sees it.
@@ -11,6 +13,15 @@ if (given) {
 
 export function hasToken() {
   return token !== '';
+}
+
+/** What is said where somebody who has not unlocked the page wants to change something. */
+export const LOCKED = 'This page is read only: unlock it first (top right).';
+
+/** Whether this page may change something; says so where it may not. */
+export function mayChange() {
+  if (!hasToken()) toast(LOCKED, 'bad');
+  return hasToken();
 }
 
 export function setToken(next) {

@@ -1,6 +1,6 @@
 // Dead letters: what the line could not handle, why, and how to mend it.
 
-import { get, hasToken, oneAtATime, post } from './api.js';
+import { get, mayChange, oneAtATime, post } from './api.js';
 import { command, el, empty, fill, head, link, toast } from './dom.js';
 import { moment } from './format.js';
 import { on } from './live.js';
@@ -35,10 +35,7 @@ export function render(view, { signal }) {
   });
 
   async function act(path, body, done) {
-    if (!hasToken()) {
-      toast('This page is read only: unlock it first (top right).', 'bad');
-      return;
-    }
+    if (!mayChange()) return;
     try {
       await post(path, body);
       toast(done);

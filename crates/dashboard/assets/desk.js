@@ -1,6 +1,6 @@
 // The order desk: orders as they come, reviews that a person settles, enquiries to answer.
 
-import { get, hasToken, oneAtATime, post } from './api.js';
+import { get, mayChange, oneAtATime, post } from './api.js';
 import { chip, command, el, empty, fill, head, link, toast } from './dom.js';
 import { clock, money, score } from './format.js';
 import { on } from './live.js';
@@ -104,10 +104,7 @@ function reviewTicket(review, refresh) {
       select);
   });
   const settle = async (decision) => {
-    if (!hasToken()) {
-      toast('This page is read only: unlock it first (top right).', 'bad');
-      return;
-    }
+    if (!mayChange()) return;
     if (!who.value.trim()) {
       who.focus();
       toast('Say who decides.', 'bad');

@@ -4,7 +4,7 @@
 // a reload, a dropped connection or a bus that is away leave neither a double nor a gap. A press is kept in this
 // browser until the server has answered it, and names the steps that it saw, so that it counts once.
 
-import { get, hasToken, oneAtATime, post } from './api.js';
+import { LOCKED, get, mayChange, oneAtATime, post } from './api.js';
 import { allergenOf, pieces, warning } from './allergens.js';
 import { el, empty, fill, link, toast } from './dom.js';
 import { on } from './live.js';
@@ -18,7 +18,6 @@ const TRY_MS = 2000;
 const NEXT = { accepted: ['start', 'Start'], preparing: ['ready', 'Ready'], ready: ['collect', 'Collected'] };
 const SAID = { start: 'Start', ready: 'Ready', collect: 'Collected', recall: 'Recall', void: 'Void' };
 const OPS = { add: '+', remove: 'NO', extra: 'EXTRA', light: 'LIGHT', note: '✎' };
-const LOCKED = 'This page is read only: unlock it first (top right).';
 const REASONS = ['The customer left', 'We are out of it', 'Ordered twice', 'Read wrong'];
 
 /** What this screen keeps in its browser. */
@@ -121,10 +120,7 @@ export function render(view, { signal }) {
 
   function press(ticket, step, why) {
     if (waiting.has(ticket.number)) return;
-    if (!hasToken()) {
-      toast(LOCKED, 'bad');
-      return;
-    }
+    if (!mayChange()) return;
     waiting.set(ticket.number, { step, who: who(), after: ticket.steps, ...(why ? { why } : {}) });
     keepWaiting();
     draw();
@@ -178,11 +174,8 @@ export function render(view, { signal }) {
     }
   }
 
-  let due = false;
   on('events', (events) => {
-    if (!events.length || events.some((event) => event.topic === 'registered.order' || event.topic.startsWith('kitchen.'))) due = true;
-    if (due) refresh();
-    due = false;
+    if (!events.length || events.some((event) => event.topic === 'registered.order' || event.topic.startsWith('kitchen.'))) refresh();
   }, signal);
   on('connection', (connected) => { if (connected) refresh(); }, signal);
   const timers = [setInterval(refresh, LOOK_MS), setInterval(() => { if (waiting.size) send(); }, TRY_MS), setInterval(() => age(view, Date.now() + ahead), 1000)];

@@ -1,6 +1,6 @@
 // Teach: run the simulation, send a message, stop a station and watch the lag grow.
 
-import { hasToken, post } from './api.js';
+import { mayChange, post } from './api.js';
 import { command, el, fill, head, toast } from './dom.js';
 import { count } from './format.js';
 import { live, on } from './live.js';
@@ -69,10 +69,7 @@ export function render(view, { signal, go }) {
     el('div', { class: 'teach-grid' }, simulation, el('div', { class: 'stack' }, send, switches, clear)));
 
   async function act(path, body, done) {
-    if (!hasToken()) {
-      toast('This page is read only: unlock it first (top right).', 'bad');
-      return null;
-    }
+    if (!mayChange()) return null;
     try {
       const answer = await post(path, body);
       toast(done);
