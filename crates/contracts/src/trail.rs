@@ -68,3 +68,10 @@ pub struct TrailEntry {
     /// How long the station worked on it, in microseconds.
     pub took_us: u64,
 }
+
+impl TrailEntry {
+    /// Of a decision that a person made at this time, outside a station's lanes.
+    pub fn by_person(station: Service, decision: Decision, at: DateTime<Utc>) -> TrailEntry {
+        TrailEntry { station, decision, attempt: 1, at, took_us: 0 }
+    }
+}

@@ -177,15 +177,10 @@ async fn announce(page: &Page, review: &Review, decided: Decided) -> Result<Publ
         true => (Topic::ValidatedAccepted, format!("{} looked at it and said yes", decided.by)),
         false => (Topic::ValidatedRejected, format!("{} looked at it and said no", decided.by)),
     };
-    trail.push(TrailEntry {
-        station: Service::Dashboard,
-        decision: Decision::by_rules(topic.outcome(), reason.clone())
-            .decided_by(decided.by.clone())
-            .menu_version(review.menu_version.clone()),
-        attempt: 1,
-        at: decided.at,
-        took_us: 0,
-    });
+    let decision = Decision::by_rules(topic.outcome(), reason.clone())
+        .decided_by(decided.by.clone())
+        .menu_version(review.menu_version.clone());
+    trail.push(TrailEntry::by_person(Service::Dashboard, decision, decided.at));
     let mut message = review.message.clone();
     message.generation = generation(page, topic, &message).await?;
     let event = Validated {

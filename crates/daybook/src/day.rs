@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
+use runtime::hours::first_instant;
 
 /// A day, by its date or as seen from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +47,8 @@ impl Day {
 /// When a day begins and ends somewhere; `None` for one that is beyond all calendars or was left out there.
 /// Where the clocks skip midnight, it begins with the first moment after.
 pub fn bounds(date: NaiveDate, zone: Tz) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let begin = |day: NaiveDate| {
-        let midnight = day.and_time(NaiveTime::MIN);
-        (0..=24)
-            .find_map(|quarter| {
-                zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))).earliest()
-            })
-            .map(|at| at.to_utc())
-    };
-    let (from, before) = (begin(date)?, date.checked_add_days(Days::new(1)).and_then(begin)?);
+    let begin = |day: NaiveDate| first_instant(day.and_time(NaiveTime::MIN), zone).to_utc();
+    let (from, before) = (begin(date), begin(date.checked_add_days(Days::new(1))?));
     (from < before).then_some((from, before))
 }
 

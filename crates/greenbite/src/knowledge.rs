@@ -13,7 +13,6 @@ use menu::{Lexicon, MenuHandle};
 use menu_validator::model;
 use runtime::Restaurant;
 use store::Store;
-use store::knowledge::KnowledgeRow;
 
 use crate::calibrate::Model;
 use crate::cli::{End, complain, say, say_json, table};
@@ -88,12 +87,12 @@ pub struct Eval {
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     match command {
         Command::Import { file } => import(&site.store().await?, &file).await,
-        Command::List { json } => list(&entries(&site.store().await?).await?, json),
+        Command::List { json } => list(&site.store().await?.knowledge().await?, json),
         Command::Gaps { days, model } => show_gaps(site, days, &model).await,
         Command::Check { file } => {
             let entries = match file {
                 Some(file) => read(&file)?,
-                None => entries(&site.store().await?).await?,
+                None => site.store().await?.knowledge().await?,
             };
             Ok(tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len()))
         }
@@ -110,9 +109,8 @@ async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
             return Ok(End::SomeRejected);
         }
     };
-    let rows: Vec<KnowledgeRow> = entries.iter().map(row).collect();
-    store.replace_knowledge(&rows).await?;
-    say(&format!("{} entries of {} are what the house knows now", rows.len(), file.display()));
+    store.replace_knowledge(&entries).await?;
+    say(&format!("{} entries of {} are what the house knows now", entries.len(), file.display()));
     tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len());
     Ok(End::Done)
 }
@@ -145,9 +143,9 @@ async fn show_gaps(site: &Site, days: u64, model: &Model) -> anyhow::Result<End>
     let asked = store.asked_since(since, MOST).await?;
     let (house, answerer) = house(site, model).await?;
     let mut answers = Vec::with_capacity(asked.len());
-    for row in &asked {
-        let (answer, _) = answerer.answer(&row.text, &house.truth(None)).await;
-        answers.push((row.text.as_str(), answer));
+    for text in &asked {
+        let (answer, _) = answerer.answer(text, &house.truth(None)).await;
+        answers.push((text.as_str(), answer));
     }
     let found = gaps::gaps(answers);
     if found.is_empty() {
@@ -165,10 +163,9 @@ async fn show_gaps(site: &Site, days: u64, model: &Model) -> anyhow::Result<End>
 async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     let (house, answerer) = house(site, model).await?;
     let order = match facts::order_number(text) {
-        Some(number) => site.store().await?.order_by_number(number).await?,
+        Some(number) => site.store().await?.order_state(number).await?.map(|state| (number, state)),
         None => None,
     };
-    let order = order.and_then(|(number, state)| Some((number, state.parse::<State>().ok()?)));
     match answerer.answer(text, &house.truth(order)).await {
         (Answer::Proposed(proposal), by) => {
             say(&proposal.answer);
@@ -201,7 +198,7 @@ impl House {
 async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> {
     let store = site.store().await?;
     let today = Utc::now().date_naive();
-    let entries: Vec<Entry> = entries(&store).await?.into_iter().filter(|e| e.holds_on(today)).collect();
+    let entries: Vec<Entry> = store.knowledge().await?.into_iter().filter(|e| e.holds_on(today)).collect();
     if entries.is_empty() {
         bail!("the house knows nothing yet: `greenbite knowledge import data/knowledge.csv` changes that");
     }
@@ -230,39 +227,13 @@ async fn answerer(entries: Vec<Entry>, model: &Model) -> Answerer {
     Answerer::new(entries, chosen.embedder).await
 }
 
-async fn entries(store: &Store) -> anyhow::Result<Vec<Entry>> {
-    let entry = |row: KnowledgeRow| Entry {
-        id: row.id,
-        topic: row.topic,
-        language: row.language,
-        questions: row.questions,
-        answer: row.answer,
-        valid_from: row.valid_from,
-        valid_until: row.valid_until,
-        source: row.source,
-        approved_by: row.approved_by,
-    };
-    Ok(store.knowledge().await?.into_iter().map(entry).collect())
-}
-
-fn row(entry: &Entry) -> KnowledgeRow {
-    KnowledgeRow {
-        id: entry.id.clone(),
-        topic: entry.topic.clone(),
-        language: entry.language.clone(),
-        questions: entry.questions.clone(),
-        answer: entry.answer.clone(),
-        valid_from: entry.valid_from,
-        valid_until: entry.valid_until,
-        source: entry.source.clone(),
-        approved_by: entry.approved_by.clone(),
-    }
-}
-
 fn read(file: &Path) -> anyhow::Result<Vec<Entry>> {
     let text = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     Ok(entry::read(&file.display().to_string(), text)?)
 }
+
+/// Questions that an entry answers.
+const WITH_ENTRY: &str = "with an entry";
 
 /// A labelled question.
 #[derive(Debug, serde::Deserialize)]
@@ -298,16 +269,15 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
     };
     let truth = house.truth(Some((1, State::Preparing)));
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
-    let (mut entries, mut top) = (0, 0);
+    let mut top = 0;
     let mut curve: Vec<(f32, bool)> = Vec::new();
     for one in &asked {
         let kind = match one.entry.as_str() {
             "" => "without an entry",
             label if label.starts_with("fact:") => "facts",
-            _ => "with an entry",
+            _ => WITH_ENTRY,
         };
-        if kind == "with an entry" {
-            entries += 1;
+        if kind == WITH_ENTRY {
             top += usize::from(answerer.nearest(&one.text).await.as_deref() == Some(&one.entry));
         }
         let score = scores.entry(kind).or_default();
@@ -327,16 +297,11 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
             }
         }
     }
-    tell(&scores, (entries, top), &mut curve, &answerer);
+    tell(&scores, top, &curve, &answerer);
     Ok(End::Done)
 }
 
-fn tell(
-    scores: &BTreeMap<&str, Score>,
-    (entries, top): (usize, usize),
-    curve: &mut [(f32, bool)],
-    answerer: &Answerer,
-) {
+fn tell(scores: &BTreeMap<&str, Score>, top: usize, curve: &[(f32, bool)], answerer: &Answerer) {
     say(&format!("by {}", answerer.name()));
     for language in answerer.base().languages() {
         let bounds = answerer.base().bounds(language);
@@ -346,6 +311,7 @@ fn tell(
             bounds.dare, bounds.right, bounds.with_entry, bounds.wrong, bounds.asked
         ));
     }
+    let entries = scores.get(WITH_ENTRY).map_or(0, |score| score.asked);
     say(&format!("top-1: {top} of {entries} with an entry"));
     let percent =
         |part: usize, of: usize| format!("{part} ({:.1} %)", 100.0 * part as f32 / of.max(1) as f32);
@@ -364,7 +330,6 @@ fn tell(
     }
     rows.add_row(["all".to_owned(), asked.to_string(), percent(right, asked), percent(wrong, asked)]);
     say(&rows.to_string());
-    curve.sort_by(|one, other| other.0.total_cmp(&one.0));
     let mut rows = table(&["entries told when at least so sure", "right", "wrong"]);
     for bound in [0.99, 0.97, 0.95, 0.9, 0.8, 0.5, 0.0] {
         let told = curve.iter().filter(|(sure, _)| *sure >= bound);

@@ -85,12 +85,7 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                     return Ok(End::SomeRejected);
                 }
             };
-            match menu::import(&store, &site.cache(), &menu).await {
-                Ok(()) => {}
-                // The menu stands; what is missing comes by itself.
-                Err(error @ Error::NotCached(_)) => complain(&error.to_string()),
-                Err(error) => return Err(error.into()),
-            }
+            cached(menu::import(&store, &site.cache(), &menu).await)?;
             let change = match before {
                 Some(before) if before == menu.version => "as it was before".to_owned(),
                 Some(before) => format!("was {before}"),

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use contracts::{Failure, FailureKind};
 use daybook::spreadsheet::write_atomically;
 use daybook::{day, orders};
-use runtime::{BusError, Handle, StartError};
+use runtime::{Handle, StartError};
 use store::Store;
 
+use crate::chore::Trouble;
 use crate::config::{Config, Daily as Settings};
 
 /// How often it is looked whether there is something to do.
@@ -30,16 +30,6 @@ pub struct Daily {
     zone: Tz,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("{0}")]
-    Database(#[from] store::Error),
-    #[error("{0}")]
-    Bus(#[from] BusError),
-    #[error("{0} cannot be written: {1}; see ingest.daily.export_folder")]
-    File(String, std::io::Error),
-}
-
 impl Daily {
     /// For a restaurant whose days begin in this zone.
     pub fn new(store: Store, handle: Handle, config: &Config, zone: Tz) -> Self {
@@ -53,16 +43,12 @@ impl Daily {
         loop {
             match self.round().await {
                 Ok(()) => said.clear(),
-                Err(Trouble::Bus(error)) if error.kind() == FailureKind::Fatal => return Err(error.into()),
-                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    if error != said {
-                        tracing::warn!("the day's work is left for now, tried again by itself: {error}");
+                Err(trouble) => {
+                    let trouble = trouble.passing()?.to_string();
+                    if trouble != said {
+                        tracing::warn!("the day's work is left for now, tried again by itself: {trouble}");
                     }
-                    said = error;
+                    said = trouble;
                 }
             }
             tokio::select! {

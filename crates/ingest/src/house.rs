@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::topology::STREAM;
-use contracts::{Failure, FailureKind, MessageId, Topic};
+use contracts::{MessageId, Topic};
 use futures::{StreamExt, TryStreamExt, stream};
 use runtime::{Bus, BusError, Handle, Resolved, StartError, StreamState};
 use store::Store;
 use store::messages::Stalled;
 
+use crate::chore::Trouble;
 use crate::config::{Config, House};
 use crate::janitor::{Needs, purge_before, purge_by_topic};
 use crate::reconcile::{Line, Traces, Whereabouts, whereabouts};
@@ -53,14 +54,6 @@ pub struct Round {
     pub republished: usize,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("{0}")]
-    Database(#[from] store::Error),
-    #[error("{0}")]
-    Bus(#[from] BusError),
-}
-
 impl Housekeeper {
     /// A housekeeper with these settings.
     pub fn new(store: Store, handle: Handle, config: &Config) -> Self {
@@ -86,13 +79,10 @@ impl Housekeeper {
             }
             match self.round().await {
                 Ok(_) => failing = false,
-                Err(Trouble::Bus(error)) if error.kind() == FailureKind::Fatal => return Err(error.into()),
-                Err(Trouble::Database(error)) if error.kind() == FailureKind::Fatal => {
-                    return Err(error.into());
-                }
-                Err(error) => {
+                Err(trouble) => {
+                    let trouble = trouble.passing()?;
                     if !failing {
-                        tracing::warn!("the house is not kept for now, tried again by itself: {error}");
+                        tracing::warn!("the house is not kept for now, tried again by itself: {trouble}");
                     }
                     failing = true;
                 }

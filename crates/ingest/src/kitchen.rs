@@ -3,8 +3,6 @@
 //! A step is a committed row first; here it is published, confirmed and marked. Its number is the publication's
 //! generation: said twice it is refused, and `preparing` after a recall is a newer one.
 
-use std::time::Instant;
-
 use contracts::{Decision, Event, FailureKind, Kitchen, Service, TrailEntry};
 use contracts::{Failure, kitchen::State};
 use futures::future::join_all;
@@ -57,15 +55,7 @@ async fn publish(bus: &Bus, step: &UntoldStep) -> Result<Published, BusError> {
 }
 
 fn event(UntoldStep { number, message, taken }: &UntoldStep) -> Kitchen {
-    let began = Instant::now();
     let decision = Decision::by_rules(taken.state.as_str(), reason(*number, taken)).decided_by(&*taken.who);
-    let entry = TrailEntry {
-        station: Service::Ingest,
-        decision,
-        attempt: 1,
-        at: chrono::Utc::now(),
-        took_us: began.elapsed().as_micros() as u64,
-    };
     Kitchen {
         message: message.clone(),
         order: *number,
@@ -74,7 +64,7 @@ fn event(UntoldStep { number, message, taken }: &UntoldStep) -> Kitchen {
         at: taken.at,
         who: taken.who.clone(),
         why: taken.why.clone(),
-        trail: vec![entry],
+        trail: vec![TrailEntry::by_person(Service::Ingest, decision, chrono::Utc::now())],
     }
 }
 

@@ -9,9 +9,11 @@
 //! | [`door`] | `POST /messages`, with [`key`] and [`limiter`] |
 //! | [`watch`] | a CSV file to which lines are appended, with [`rows`], [`times`] and [`tail`] |
 //! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
+//! | `chore` | why either is left for now |
 //! | [`daily`] | what one replica does for all once a day: the orders' file, and what was kept long enough |
 
 pub mod admit;
+mod chore;
 pub mod config;
 pub mod daily;
 pub mod door;

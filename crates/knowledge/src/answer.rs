@@ -58,7 +58,6 @@ pub fn answer(text: &str, question: &Question, base: &Base, truth: &Truth<'_>) -
     let language = question.language.as_str();
     let health = facts::is_of_health(text, language);
     let computed = facts::compute(text, language, truth);
-    let retrieved = retrieve(question, base);
     let careful = |answer: String| if health { say::careful(language, &answer) } else { answer };
     if let Some(facts::Computed { fact, answer }) = computed
         // That something is or is not sold says nothing about what makes somebody ill.
@@ -79,10 +78,10 @@ pub fn answer(text: &str, question: &Question, base: &Base, truth: &Truth<'_>) -
             },
         };
     }
-    match retrieved {
+    match retrieve(question, base) {
         Answer::Proposed(mut proposal) => {
             proposal.careful = health;
-            proposal.answer = if health { say::careful(language, &proposal.answer) } else { proposal.answer };
+            proposal.answer = careful(proposal.answer);
             Answer::Proposed(proposal)
         }
         open => open,

@@ -29,12 +29,25 @@ pub struct Base {
     entries: Vec<Entry>,
     groups: Vec<Group>,
     languages: Vec<String>,
-    /// In how many groups of a language a word stands.
-    counts: HashMap<(String, String), f32>,
-    sizes: HashMap<String, f32>,
+    counts: HashMap<String, Counts>,
     by_meaning: bool,
     /// A bound a language: a model that reads one well may hardly read another.
     bounds: HashMap<String, Bounds>,
+}
+
+/// How many groups a language has, and in how many of them a word stands.
+#[derive(Debug, Default)]
+struct Counts {
+    groups: f32,
+    words: HashMap<String, f32>,
+}
+
+impl Counts {
+    /// What a word says: the more the fewer groups have it.
+    fn weight(&self, word: &str) -> f32 {
+        let count = self.words.get(word).copied().unwrap_or_default();
+        (1.0 + (self.groups - count + 0.5).max(0.5) / (count + 0.5)).ln()
+    }
 }
 
 /// An entry with all its phrasings, or typical questions that no entry answers.
@@ -147,7 +160,6 @@ impl Base {
             groups,
             languages,
             counts: HashMap::new(),
-            sizes: HashMap::new(),
             by_meaning: vectors.is_some(),
             bounds: HashMap::new(),
         };
@@ -159,11 +171,12 @@ impl Base {
 
     fn count(&mut self) {
         for group in &self.groups {
-            *self.sizes.entry(group.language.clone()).or_default() += 1.0;
+            let counts = self.counts.entry(group.language.clone()).or_default();
+            counts.groups += 1.0;
             let words: HashSet<&String> =
                 group.phrasings.iter().flat_map(|phrasing| &phrasing.words).chain(&group.answer).collect();
             for word in words {
-                *self.counts.entry((group.language.clone(), word.clone())).or_default() += 1.0;
+                *counts.words.entry(word.clone()).or_default() += 1.0;
             }
         }
     }
@@ -176,11 +189,6 @@ impl Base {
     /// The bound from which an answer is dared in a language, and what it was found from.
     pub fn bounds(&self, language: &str) -> &Bounds {
         self.bounds.get(language).unwrap_or(Bounds::never())
-    }
-
-    /// The entries.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
     }
 
     /// The parts of a question whose vectors are of use: all of it, and its longer sentences.
@@ -243,12 +251,8 @@ impl Base {
             .filter(|(number, _)| without != Some(Without { group: at, phrasing: *number }))
             .map(|(_, phrasing)| phrasing)
             .collect();
-        let weight = |word: &String| {
-            let key = (group.language.clone(), word.clone());
-            let count = self.counts.get(&key).copied().unwrap_or_default();
-            let all = self.sizes.get(&group.language).copied().unwrap_or_default();
-            (1.0 + (all - count + 0.5).max(0.5) / (count + 0.5)).ln()
-        };
+        let counts = self.counts.get(&group.language);
+        let weight = |word: &String| counts.map_or(0.0, |counts| counts.weight(word));
         let said: f32 = question
             .words
             .iter()

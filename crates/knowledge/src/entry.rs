@@ -1,104 +1,58 @@
 //! What a house has written down, and the CSV file that it is kept in.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io::Read;
 
 use chrono::NaiveDate;
-use serde::Serialize;
-use sheet::{Separator, letters};
+use sheet::{CsvErrors, RowError, Separator, letters};
 
-/// An answer, and the questions that it answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// Its name, unique: `parking`.
-    pub id: String,
-    /// What it is about.
-    pub topic: String,
-    /// The language of questions and answer, as an ISO 639-1 code.
-    pub language: String,
-    /// How the question is put; one at least.
-    pub questions: Vec<String>,
-    /// What to answer.
-    pub answer: String,
-    /// The first day on which it is true.
-    pub valid_from: Option<NaiveDate>,
-    /// The last day on which it is true.
-    pub valid_until: Option<NaiveDate>,
-    /// Where it comes from.
-    pub source: String,
-    /// Who said that it may be told to customers.
-    pub approved_by: String,
-}
-
-impl Entry {
-    /// Whether it is true on this day.
-    pub fn holds_on(&self, day: NaiveDate) -> bool {
-        self.valid_from.is_none_or(|from| from <= day) && self.valid_until.is_none_or(|until| day <= until)
-    }
-}
-
-/// All that is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct FileErrors {
-    /// The file, as the caller named it.
-    pub file: String,
-    /// The line in the file (1 is the header) and what is wrong there.
-    pub errors: Vec<(u64, String)>,
-}
-
-impl fmt::Display for FileErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cannot be used:", self.file)?;
-        self.errors.iter().try_for_each(|(row, message)| write!(f, "\n  row {row}: {message}"))
-    }
-}
+pub use store::knowledge::Entry;
 
 /// Reads a file with the columns `id,topic,language,questions,answer` and, where they are there,
 /// `valid_from,valid_until,source,approved_by`. Questions are separated by `|`, days are written 2026-11-28.
-pub fn read(file: &str, mut text: impl Read) -> Result<Vec<Entry>, FileErrors> {
-    let fail = |row: u64, message: String| FileErrors { file: file.to_owned(), errors: vec![(row, message)] };
-    let mut bytes = Vec::new();
-    text.read_to_end(&mut bytes).map_err(|error| fail(1, format!("cannot be read: {error}")))?;
-    let letters = letters::read(&bytes)
-        .map_err(|line| fail(line, "is not UTF-8: save the file as UTF-8".to_owned()))?;
+pub fn read(file: &str, text: impl Read) -> Result<Vec<Entry>, CsvErrors> {
+    let letters = letters::read_file(file, text)?;
     let separator = Separator::of(letters.text.split('\n').next().unwrap_or_default().as_bytes());
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator.byte())
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(letters.text.as_bytes());
-    let header = reader.headers().map_err(|error| fail(1, error.to_string()))?;
+    let header = reader.headers().map_err(|error| CsvErrors::one(file, 1, error.to_string()))?;
     let columns: HashMap<String, usize> =
         header.iter().enumerate().map(|(at, name)| (name.to_lowercase(), at)).collect();
     for needed in ["id", "topic", "language", "questions", "answer"] {
         if !columns.contains_key(needed) {
-            return Err(fail(1, format!("the column '{needed}' is missing")));
+            return Err(CsvErrors::one(file, 1, format!("the column '{needed}' is missing")));
         }
     }
-    let (mut entries, mut errors): (Vec<Entry>, Vec<(u64, String)>) = (Vec::new(), Vec::new());
+    let (mut entries, mut errors): (Vec<Entry>, Vec<RowError>) = (Vec::new(), Vec::new());
+    let mut wrong = |row: u64, message: String| errors.push(RowError { row, message });
     for row in reader.records() {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                errors.push((error.position().map_or(0, csv::Position::line), error.to_string()));
+                wrong(error.position().map_or(0, csv::Position::line), error.to_string());
                 continue;
             }
         };
         let line = row.position().map_or(0, csv::Position::line);
         match entry(&columns, &row) {
             Ok(entry) if entries.iter().any(|other| other.id == entry.id) => {
-                errors
-                    .push((line, format!("the id '{}' is there already: give this entry another", entry.id)));
+                wrong(line, format!("the id '{}' is there already: give this entry another", entry.id));
             }
             Ok(entry) => entries.push(entry),
-            Err(message) => errors.push((line, message)),
+            Err(message) => wrong(line, message),
         }
     }
     if entries.is_empty() && errors.is_empty() {
-        errors.push((1, "the file has no entries: write one row an entry below the header".to_owned()));
+        return Err(CsvErrors::one(
+            file,
+            1,
+            "the file has no entries: write one row an entry below the header",
+        ));
     }
-    if errors.is_empty() { Ok(entries) } else { Err(FileErrors { file: file.to_owned(), errors }) }
+    if errors.is_empty() { Ok(entries) } else { Err(CsvErrors { file: file.to_owned(), errors }) }
 }
 
 fn entry(columns: &HashMap<String, usize>, row: &csv::StringRecord) -> Result<Entry, String> {

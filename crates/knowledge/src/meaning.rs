@@ -16,54 +16,53 @@ const AT_ONCE: usize = 64;
 
 /// Answers questions by what a house knows: with a model where there is one, by words where not.
 pub struct Answerer {
-    embedder: Option<Embedder>,
-    base: Base,
-    /// For questions that came while the model did not answer.
+    /// The model, and the entries as it reads them.
+    meaning: Option<(Embedder, Base)>,
+    /// Where there is no model, and for questions that come while it does not answer.
     words: Base,
 }
 
 impl Answerer {
     /// Reads the entries; a model that fails to read them is done without, which is logged.
     pub async fn new(entries: Vec<Entry>, embedder: Option<Embedder>) -> Answerer {
-        let words = Base::new(entries.clone(), None);
         let vectors = match &embedder {
             Some(embedder) => vectors(embedder, &Base::texts(&entries)).await,
             None => None,
         };
-        let embedder = embedder.filter(|_| vectors.is_some());
-        let base = Base::new(entries, vectors.as_ref());
-        Answerer { embedder, base, words }
+        let meaning = embedder.zip(vectors);
+        let meaning =
+            meaning.map(|(embedder, vectors)| (embedder, Base::new(entries.clone(), Some(&vectors))));
+        Answerer { meaning, words: Base::new(entries, None) }
     }
 
     /// What decides: `words and all-MiniLM-L6-v2`, or `words`.
     pub fn name(&self) -> String {
-        match &self.embedder {
-            Some(embedder) => format!("words and {}", embedder.model()),
+        match &self.meaning {
+            Some((embedder, _)) => format!("words and {}", embedder.model()),
             None => "words".to_owned(),
         }
     }
 
     /// What is searched.
     pub fn base(&self) -> &Base {
-        &self.base
+        self.meaning.as_ref().map_or(&self.words, |(_, base)| base)
     }
 
     /// The entry that is nearest to a question, however far it is; for measuring.
     pub async fn nearest(&self, text: &str) -> Option<String> {
-        let vectors = match &self.embedder {
-            Some(embedder) => embedder.embed(&Base::parts(text)).await.ok()?,
+        let vectors = match &self.meaning {
+            Some((embedder, _)) => embedder.embed(&Base::parts(text)).await.ok()?,
             None => Vec::new(),
         };
-        Some(self.base.nearest_entry(&self.base.question(text, vectors))?.id.clone())
+        Some(self.base().nearest_entry(&self.base().question(text, vectors))?.id.clone())
     }
 
     /// What comes of a question, and what decided.
     pub async fn answer(&self, text: &str, truth: &Truth<'_>) -> (Answer, String) {
-        if let Some(embedder) = &self.embedder {
+        if let Some((embedder, base)) = &self.meaning {
             match embedder.embed_within(&Base::parts(text), PATIENCE).await {
                 Ok(vectors) => {
-                    let question = self.base.question(text, vectors);
-                    return (answer::answer(text, &question, &self.base, truth), self.name());
+                    return (answer::answer(text, &base.question(text, vectors), base, truth), self.name());
                 }
                 Err(error) => tracing::warn!(%error, "a question was read by words alone"),
             }

@@ -2,6 +2,7 @@
 //! several orders are the registrar's.
 
 use contracts::{ValidatedLine, Verdict};
+use daybook::spreadsheet::money;
 use runtime::OrderLimits;
 
 use crate::held::hold;
@@ -58,10 +59,6 @@ fn total(lines: &[ValidatedLine]) -> i64 {
         price.saturating_mul(line.line.quantity.into())
     };
     lines.iter().map(of_line).fold(0, i64::saturating_add)
-}
-
-fn money(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 #[cfg(test)]

@@ -4,44 +4,15 @@
 //! (separator, letters, names of columns) is told.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io::Read;
 
 use sheet::columns::{self, Column, Header};
-use sheet::{Separator, letters};
+use sheet::{RowError, Separator, letters};
+
+pub use sheet::CsvErrors;
 
 use crate::keys::slug;
 use crate::model::{Menu, MenuItem, MenuOption};
-
-/// What is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvErrors {
-    /// The file, as the caller named it.
-    pub file: String,
-    /// Each mistake.
-    pub errors: Vec<RowError>,
-}
-
-/// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowError {
-    /// The line in the file, 1 being the header.
-    pub row: u64,
-    /// What is wrong, and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for CsvErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cannot be used:", self.file)?;
-        for error in &self.errors {
-            write!(f, "\n  row {}: {}", error.row, error.message)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for CsvErrors {}
 
 /// What a file held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,19 +121,13 @@ struct Table {
 impl Table {
     fn read(
         file: &str,
-        mut text: impl Read,
+        text: impl Read,
         required: &[Column],
         optional: &[Column],
     ) -> Result<Table, CsvErrors> {
-        let fail = |row, message: String| CsvErrors {
-            file: file.to_owned(),
-            errors: vec![RowError { row, message }],
-        };
+        let fail = |row, message: String| CsvErrors::one(file, row, message);
         let mut notes = Vec::new();
-        let mut bytes = Vec::new();
-        text.read_to_end(&mut bytes).map_err(|error| fail(1, format!("cannot be read: {error}")))?;
-        let letters = letters::read(&bytes)
-            .map_err(|line| fail(line, "is not UTF-8: save the file as UTF-8".to_owned()))?;
+        let letters = letters::read_file(file, text)?;
         if let Some(encoding) = letters.encoding {
             notes.push(format!(
                 "{file} is not UTF-8 and was read as {encoding}: look whether the accents are right"

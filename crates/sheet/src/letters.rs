@@ -1,8 +1,11 @@
 //! Bytes as text: UTF-8, or what programs wrote before it.
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
+use crate::CsvErrors;
 
 /// A file's text, and how its bytes had to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,15 @@ pub struct Text {
     pub text: String,
     /// The encoding's name, where it is not UTF-8.
     pub encoding: Option<&'static str>,
+}
+
+/// Reads a whole file, which its errors call `file`.
+pub fn read_file(file: &str, mut source: impl Read) -> Result<Text, CsvErrors> {
+    let mut bytes = Vec::new();
+    source
+        .read_to_end(&mut bytes)
+        .map_err(|error| CsvErrors::one(file, 1, format!("cannot be read: {error}")))?;
+    read(&bytes).map_err(|line| CsvErrors::one(file, line, "is not UTF-8: save the file as UTF-8"))
 }
 
 /// Reads a whole file: as its mark at the beginning says, else as UTF-8, else as Windows-1252.

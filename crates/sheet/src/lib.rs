@@ -8,11 +8,14 @@
 //! |---|---|
 //! | [`separator`] | what stands between the columns |
 //! | [`letters`] | bytes as text, and entities as what they stand for |
+//! | [`errors`] | what is wrong with a file |
 //! | [`columns`] | which column is what, by its name |
 
 pub mod columns;
+pub mod errors;
 pub mod letters;
 pub mod separator;
 
 pub use columns::{Column, Header};
+pub use errors::{CsvErrors, RowError};
 pub use separator::Separator;

@@ -259,6 +259,12 @@ impl Store {
         }))
     }
 
+    /// How far the order of this number is; none where there is no such order.
+    pub async fn order_state(&self, number: i64) -> Result<Option<State>, Error> {
+        let state = sqlx::query_scalar!("SELECT state FROM orders WHERE id = $1", number);
+        state.fetch_optional(&self.pool).await?.as_deref().map(parse).transpose()
+    }
+
     /// The steps that were taken with a message's order, first to last.
     pub async fn order_steps(&self, id: MessageId) -> Result<Vec<TakenStep>, Error> {
         taken(&mut *self.pool.acquire().await?, id).await

@@ -1,20 +1,20 @@
 //! What the house has written down for customers.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use contracts::MessageId;
+use serde::Serialize;
 
 use crate::{Error, Store};
 
-/// A row of `knowledge`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnowledgeRow {
-    /// Its name, unique.
+/// An answer, and the questions that it answers: a row of `knowledge`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its name, unique: `parking`.
     pub id: String,
     /// What it is about.
     pub topic: String,
-    /// The language of questions and answer.
+    /// The language of questions and answer, as an ISO 639-1 code.
     pub language: String,
-    /// How the question is put.
+    /// How the question is put; one at least.
     pub questions: Vec<String>,
     /// What to answer.
     pub answer: String,
@@ -24,22 +24,20 @@ pub struct KnowledgeRow {
     pub valid_until: Option<NaiveDate>,
     /// Where it comes from.
     pub source: String,
-    /// Who approved it.
+    /// Who said that it may be told to customers.
     pub approved_by: String,
 }
 
-/// A customer's enquiry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedRow {
-    /// The message.
-    pub message_id: MessageId,
-    /// What the customer wrote.
-    pub text: String,
+impl Entry {
+    /// Whether it is true on this day.
+    pub fn holds_on(&self, day: NaiveDate) -> bool {
+        self.valid_from.is_none_or(|from| from <= day) && self.valid_until.is_none_or(|until| day <= until)
+    }
 }
 
 impl Store {
     /// Puts these entries in the place of those before, at once for all readers.
-    pub async fn replace_knowledge(&self, entries: &[KnowledgeRow]) -> Result<(), Error> {
+    pub async fn replace_knowledge(&self, entries: &[Entry]) -> Result<(), Error> {
         let mut tx = self.pool.begin().await?;
         // A second import waits for this one; readers go on.
         sqlx::query!("LOCK TABLE knowledge IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
@@ -68,9 +66,9 @@ impl Store {
     }
 
     /// All entries, in their order.
-    pub async fn knowledge(&self) -> Result<Vec<KnowledgeRow>, Error> {
+    pub async fn knowledge(&self) -> Result<Vec<Entry>, Error> {
         Ok(sqlx::query_as!(
-            KnowledgeRow,
+            Entry,
             "SELECT id, topic, language, questions, answer, valid_from, valid_until, source, approved_by
              FROM knowledge ORDER BY position"
         )
@@ -78,22 +76,15 @@ impl Store {
         .await?)
     }
 
-    /// What customers asked since then, the latest first.
-    pub async fn asked_since(&self, since: DateTime<Utc>, most: u32) -> Result<Vec<AskedRow>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT m.id, m.text FROM enquiries e JOIN messages m ON m.id = e.message_id
-               WHERE e.created_at >= $1 ORDER BY e.id DESC LIMIT $2"#,
+    /// What customers asked since then, in their words, the latest first.
+    pub async fn asked_since(&self, since: DateTime<Utc>, most: u32) -> Result<Vec<String>, Error> {
+        Ok(sqlx::query_scalar!(
+            "SELECT m.text FROM enquiries e JOIN messages m ON m.id = e.message_id
+             WHERE e.created_at >= $1 ORDER BY e.id DESC LIMIT $2",
             since,
             i64::from(most),
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| AskedRow { message_id: MessageId(row.id), text: row.text }).collect())
-    }
-
-    /// The number and the state of an order; none where there is no such order.
-    pub async fn order_by_number(&self, number: i64) -> Result<Option<(i64, String)>, Error> {
-        let row = sqlx::query!("SELECT id, state FROM orders WHERE id = $1", number);
-        Ok(row.fetch_optional(&self.pool).await?.map(|row| (row.id, row.state)))
+        .await?)
     }
 }

@@ -103,11 +103,7 @@ impl Ledger {
 impl Store {
     /// Draws up the ledger: one statement a question, all of them about the same moment.
     pub async fn ledger(&self, question: &Question) -> Result<Ledger, Error> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
-        // These questions are about whole tables: reading them in order is the cheapest way.
-        sqlx::query!("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
-        let mut audit = Audit { tx, question, ledger: Ledger::default() };
+        let mut audit = Audit { tx: self.snapshot().await?, question, ledger: Ledger::default() };
         audit.places().await?;
         audit.overdue().await?;
         audit.misplaced().await?;

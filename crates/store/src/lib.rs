@@ -123,6 +123,13 @@ impl Store {
         Ok(())
     }
 
+    /// A transaction that reads: all its questions are about the same moment, and about whole tables, which are read in
+    /// order.
+    pub(crate) async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on";
+        Ok(self.pool.begin_with(BEGIN).await?)
+    }
+
     /// Closes the connections; what is under way ends first.
     pub async fn close(&self) {
         self.pool.close().await;

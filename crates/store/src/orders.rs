@@ -85,8 +85,11 @@ impl Operation for NewOrder {
 impl Store {
     /// Registers orders, all or none, in one statement: outcome, order and lines. Answers in their order.
     pub async fn register_orders(&self, orders: &[NewOrder]) -> Result<Vec<Registered>, Error> {
-        let orders: Vec<&NewOrder> = orders.iter().collect();
-        let mut numbers = Store::write_orders(&self.pool, &orders).await?;
+        self.register_each(&orders.iter().collect::<Vec<_>>()).await
+    }
+
+    pub(crate) async fn register_each(&self, orders: &[&NewOrder]) -> Result<Vec<Registered>, Error> {
+        let mut numbers = Store::write_orders(&self.pool, orders).await?;
         let mut results = Vec::with_capacity(orders.len());
         for order in orders {
             results.push(match numbers.remove(&order.message_id.0) {

@@ -106,11 +106,15 @@ impl Store {
         orders: &[PacedOrder],
         pace: &Pace,
     ) -> Result<Vec<(Registered, Option<String>)>, Error> {
+        if !pace.is_limited() {
+            let orders: Vec<&NewOrder> = orders.iter().map(|paced| &paced.order).collect();
+            return Ok(self.register_each(&orders).await?.into_iter().map(|one| (one, None)).collect());
+        }
         let mut tx = self.pool.begin().await?;
         let undecided = orders.iter().filter(|paced| paced.order.settled.is_none());
         let undecided: Vec<i64> = undecided.map(|paced| paced.order.message_id.0).collect();
         let mut held = HashMap::new();
-        if pace.is_limited() && !undecided.is_empty() {
+        if !undecided.is_empty() {
             sqlx::query!("SELECT pg_advisory_xact_lock($1)", COUNTING).execute(&mut *tx).await?;
             held = pace.too_fast(&arrivals(&mut *tx, &undecided, pace).await?);
         }

@@ -135,10 +135,7 @@ impl Store {
     /// The figures of the time from the first of these hours on and before another time.
     pub async fn report(&self, hours: &[DateTime<Utc>], before: DateTime<Utc>) -> Result<Report, Error> {
         let from = hours.first().copied().unwrap_or(before);
-        let mut tx = self.pool.begin().await?;
-        sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
-        sqlx::query!("SET LOCAL enable_seqscan = on").execute(&mut *tx).await?;
-        let mut day = Questions { tx, from, before };
+        let mut day = Questions { tx: self.snapshot().await?, from, before };
         let report = Report {
             messages: day.messages().await?,
             total: day.total().await?,
