@@ -697,7 +697,8 @@ fn the_days_figures_on_the_page_are_those_of_the_tables_and_follow_the_line() {
         let shown = "Number(document.querySelector('.outcome.order dd')?.textContent.replaceAll(',', ''))";
         wait_until("the page shows as many orders as there are", PATIENCE, || async {
             let orders: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM orders WHERE (created_at AT TIME ZONE 'UTC')::date = (now() AT TIME ZONE 'UTC')::date",
+                "SELECT count(*) FROM orders
+                 WHERE (created_at AT TIME ZONE 'UTC')::date = (now() AT TIME ZONE 'UTC')::date AND state <> 'voided'",
             )
             .fetch_one(world.line.pool())
             .await?;
