@@ -52,6 +52,16 @@ const FUNCTION: Classes = Classes(
         | Classes::LIGHT.0,
 );
 
+/// Whether a word can have the role where it stands: a number before a comma or an end counts nothing that follows.
+pub fn allowed_at(surface: &Surface<'_>, at: usize, tag: Tag) -> bool {
+    let marks = &surface.marks;
+    let ends = || {
+        let behind = (at + 1..marks.len()).find(|at| !marks[*at].says(Classes::TIMES));
+        behind.is_none_or(|at| marks[at].shape.is_end() || surface.tokens[at].text == ",")
+    };
+    allowed(&marks[at], tag) && !(tag == Tag::COUNT && ends())
+}
+
 /// Whether a word that looks like this can have the role.
 pub fn allowed(mark: &Mark, tag: Tag) -> bool {
     let food = mark.shape.is_food();
@@ -91,9 +101,10 @@ impl Lattice {
         let marks = &surface.marks;
         let mut scores: Vec<[f32; WIDTH]> = marks
             .iter()
-            .map(|mark| {
+            .enumerate()
+            .map(|(at, _)| {
                 let mut row = [NEVER; WIDTH];
-                for tag in Tag::all().filter(|tag| allowed(mark, *tag)) {
+                for tag in Tag::all().filter(|tag| allowed_at(surface, at, *tag)) {
                     row[tag.index()] = 0.0;
                 }
                 row

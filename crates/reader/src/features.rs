@@ -160,7 +160,7 @@ fn look_around(surface: &Surface<'_>) -> Vec<Around> {
 }
 
 /// The word if it may be told apart, else its shape.
-fn lexeme(mark: Option<&Mark>) -> u64 {
+pub(crate) fn lexeme(mark: Option<&Mark>) -> u64 {
     match mark {
         None => 1,
         Some(mark) if mark.word != 0 => mark.word,
@@ -172,7 +172,7 @@ fn shape(mark: Option<&Mark>) -> u64 {
     mark.map_or(0, |mark| mark.shape as u64 + 1)
 }
 
-fn hash(template: u64, values: &[u64]) -> Feature {
+pub(crate) fn hash(template: u64, values: &[u64]) -> Feature {
     let mut h = template.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for value in values {
         h = (h ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod features;
 pub mod order;
+pub mod pattern;
 pub mod rank;
 pub mod read;
 pub mod resolve;
@@ -90,6 +91,8 @@ pub struct Candidate {
     pub score: f32,
     /// What speaks against it as an order.
     pub points: rank::Points,
+    /// What it looks like as a whole.
+    pub patterns: Vec<features::Feature>,
 }
 
 /// The best readings by the roles' weights.
@@ -105,7 +108,15 @@ pub fn candidates(
     let candidate = |reading: decode::Reading| {
         let order = assemble(surface, resolver, &reading.tags);
         let points = rank::points(surface, resolver, &reading.tags, &order, second);
-        Candidate { tags: reading.tags, key: order.key(), order, score: reading.score - sum, points }
+        let patterns = pattern::of(surface, &reading.tags, &order);
+        Candidate {
+            tags: reading.tags,
+            key: order.key(),
+            order,
+            score: reading.score - sum,
+            points,
+            patterns,
+        }
     };
     readings.into_iter().map(candidate).collect()
 }
@@ -121,8 +132,8 @@ pub fn observe(
 }
 
 /// The candidate that makes the most sense, and what share of all readings agrees with it.
-pub fn choose(candidates: &[Candidate], sense: &[f32]) -> Observed {
-    let total = |c: &Candidate| c.score + rank::sense(&c.points, sense);
+pub fn choose(candidates: &[Candidate], sense: &rank::Sense) -> Observed {
+    let total = |c: &Candidate| c.score + sense.of(c);
     // What is not looked at keeps its share.
     let rest = 1.0 - candidates.iter().map(|c| c.score.exp()).sum::<f32>().min(1.0);
     let mut orders: Vec<(&Candidate, f32)> = Vec::new();

@@ -199,6 +199,12 @@ struct Builder<'a> {
     waiting: Vec<(u32, Option<String>)>,
     /// The wish that is taken stands between an article and an item.
     leads: bool,
+    /// The word behind the last phrase that was no number and no size.
+    said: usize,
+    /// That phrase was taken back, told of or spoken of again.
+    taken_back: bool,
+    /// Wishes are about several things, up to the next item: "both without onions, no cheese".
+    spreads: bool,
     /// Wishes about all that follows: "everything without onions: ...".
     for_all: Vec<Wish>,
     heads: Vec<u32>,
@@ -226,6 +232,9 @@ impl<'a> Builder<'a> {
             for_all: Vec::new(),
             doses: None,
             leads: false,
+            said: 0,
+            taken_back: false,
+            spreads: false,
             waiting: Vec::new(),
             head_count: None,
             heads: Vec::new(),
@@ -246,6 +255,9 @@ impl<'a> Builder<'a> {
             Tag::TOLD => {
                 self.count = None;
                 self.size = None;
+                if self.is_cancelled(first) && self.spoken_of(first, end).is_some() {
+                    self.undo(first, end);
+                }
             }
             Tag::HEAD => {
                 self.head_count = self.count.take();
@@ -287,16 +299,74 @@ impl<'a> Builder<'a> {
             Tag::SIZE_BACK => self.size_back(first, end),
             _ => self.wish(chunk),
         }
+        if !matches!(tag, Tag::COUNT | Tag::SIZE) {
+            self.said = end;
+            self.taken_back = matches!(tag, Tag::TOLD | Tag::UNDO | Tag::REFER);
+        }
     }
 
     fn number(&self, first: usize, end: usize) -> Option<u32> {
         number_of(self.surface, first, end)
     }
 
+    /// "forget the cola", of what was ordered before.
+    fn is_cancelled(&self, first: usize) -> bool {
+        let near = &self.surface.marks[first.saturating_sub(2)..first];
+        near.iter().any(|mark| mark.says(Classes::CANCEL))
+    }
+
+    /// "a cola, no wait, a lemonade": the item before was not meant; "two colas, I mean lemonades" are two.
+    fn replace(&mut self, first: usize) {
+        const NOT_SO: &[&str] =
+            &["no", "mean", "meant", "make", "wait", "scratch", "correction", "rather", "nein", "non"];
+        let between = self.said..first;
+        let marks = &self.surface.marks[between.clone()];
+        let corrects = marks.iter().any(|mark| mark.says(Classes::CORRECT));
+        let not_so = self.surface.tokens[between].iter().any(|token| NOT_SO.contains(&token.text.as_str()));
+        if !corrects || !not_so || self.taken_back {
+            return;
+        }
+        let Some(draft) = self.drafts.pop() else { return };
+        let bare = !marks.last().is_some_and(|mark| mark.says(Classes::ARTICLE));
+        if self.count.is_none() && bare {
+            self.count = draft.counted.then_some(draft.line.count);
+        }
+    }
+
+    /// "the cola without ice", "two of the colas with lemon": the one that was ordered before, or a share of it.
+    fn is_said_again(&mut self, first: usize, meant: &Meant) -> bool {
+        const THE: &[&str] =
+            &["the", "el", "la", "los", "las", "le", "les", "der", "die", "das", "den", "dem"];
+        const OF: &[&str] = &["of", "de", "von", "des", "del"];
+        let word = |back: usize| first.checked_sub(back).map(|at| self.surface.tokens[at].text.as_str());
+        if !word(1).is_some_and(|word| THE.contains(&word)) || self.size.is_some() || !self.ahead.is_empty() {
+            return false;
+        }
+        let Some(at) = self.drafts.iter().rposition(|draft| draft.line.meant.is_same_item(meant)) else {
+            return false;
+        };
+        let shares = word(2).is_some_and(|word| OF.contains(&word));
+        match self.count {
+            None => {}
+            Some(count) if shares && count < self.drafts[at].line.count => {
+                self.drafts[at].shares.push(Share { count, ..Share::default() });
+            }
+            Some(_) => return false,
+        }
+        self.in_share = self.count.take().is_some();
+        self.current = Some(at);
+        true
+    }
+
     fn item(&mut self, first: usize, end: usize) {
         self.take_share();
         self.leave_early(first);
         let meant = self.resolver.item(self.surface, first, end, &self.heads);
+        if self.is_said_again(first, &meant) {
+            return;
+        }
+        self.spreads = false;
+        self.replace(first);
         if let Some((item, thing)) = self.resolver.item_as_option(self.surface, first, end, &meant) {
             self.ahead.push(Wish { op: ModifierOp::Add, thing, doses: 1, words: (first, end) });
             return self.push(Meant::Item { item, by: By::Part }, first, end);
@@ -512,7 +582,17 @@ impl<'a> Builder<'a> {
         let half = self.surface.marks[first..end].iter().any(|mark| mark.classes.has(Classes::HALF));
         let mut wishes = std::mem::take(&mut self.ahead);
         wishes.extend(self.take_last_wish(first));
+        let joined = first.checked_sub(1).is_some_and(|at| self.surface.marks[at].says(Classes::JOIN));
         match self.current.and_then(|at| self.drafts.get_mut(at)) {
+            // "one large shake with cream and one regular": there is no share of one.
+            Some(draft) if joined && draft.counted && draft.line.count == 1 && number.is_some() => {
+                let line =
+                    Line { count: number.unwrap_or(1), size: self.size.take(), wishes, ..draft.line.clone() };
+                let again = Draft { line, counted: true, shares: Vec::new(), sentence: self.sentence };
+                self.drafts.push(again);
+                self.current = Some(self.drafts.len() - 1);
+                self.in_share = false;
+            }
             Some(draft) => {
                 let count = if half { draft.line.count / 2 } else { number.unwrap_or(1) };
                 draft.shares.push(Share { count, size: self.size.take(), wishes });
@@ -610,10 +690,61 @@ impl<'a> Builder<'a> {
         extra && self.surface.marks[first..end].iter().all(|mark| mark.shape == Shape::Language)
     }
 
+    /// "both without onions", "no ice in all of them": words without a role beside a wish.
+    fn speaks_of_several(&self, first: usize, end: usize) -> bool {
+        const EACH: &[&str] = &[
+            "each",
+            "every",
+            "everything",
+            "any",
+            "jeweils",
+            "jede",
+            "jeder",
+            "jedes",
+            "alles",
+            "chacun",
+            "chacune",
+            "chaque",
+            "tout",
+            "todo",
+            "cada",
+        ];
+        const BEHIND: usize = 3;
+        let several = |at: usize| {
+            self.surface.marks[at].says(Classes::ALL_OF)
+                && !EACH.contains(&self.surface.tokens[at].text.as_str())
+        };
+        let marks = &self.surface.marks;
+        let behind = (end..marks.len().min(end + BEHIND)).take_while(|at| {
+            marks[*at].says(Classes::ONTO.or(Classes::WITH).or(Classes::ALL_OF))
+                && !marks[*at].shape.is_mark()
+        });
+        (self.said.min(first)..first).any(several) || behind.into_iter().any(several)
+    }
+
+    /// "three coffees all with cream": several of one thing, and no comma before what is said of them.
+    fn is_of_its_own(&self, first: usize) -> bool {
+        let count = self.current.and_then(|at| self.drafts.get(at)).map_or(1, |draft| draft.line.count);
+        let marks = &self.surface.marks[self.said.min(first)..first];
+        count > 1 && !marks.iter().any(|mark| mark.shape.is_mark())
+    }
+
     /// Puts a wish where it belongs.
     fn put(&mut self, wish: Wish, reach: Reach) {
         let (op, (first, end)) = (wish.op, wish.words);
+        self.spreads |=
+            reach == Reach::Back && self.speaks_of_several(first, end) && !self.is_of_its_own(first);
+        let shared =
+            self.current.and_then(|at| self.drafts.get_mut(at)).filter(|draft| !draft.shares.is_empty());
         match reach {
+            // "two burgers, one with bacon, one with egg, both without onions"
+            Reach::Back
+                if self.spreads
+                    && let Some(draft) = shared =>
+            {
+                draft.line.wishes.push(wish)
+            }
+            Reach::Back if self.spreads && self.drafts.len() > 1 => self.put(wish, Reach::All),
             // "ham and pepper pizza": before there is any line, a wish waits for one.
             // "a cola and one large ham pizza": a number or size belongs to an item, and so does what follows it.
             Reach::Back
@@ -808,6 +939,54 @@ mod tests {
         let tags = [Tag::COUNT, Tag::ITEM, Tag::TALK, remove, Tag::TALK, Tag::SHARE];
         let found = lines("three pizzas no ham on two", &tags);
         assert_eq!(found, ["2 Build Your Own Pizza Remove Ham", "1 Build Your Own Pizza"]);
+    }
+
+    #[test]
+    fn what_is_said_again_of_an_item_is_said_of_its_line() {
+        let tags = [Tag::COUNT, Tag::ITEM, Tag::TALK, Tag::TALK, Tag::ITEM, Tag::TALK, add()];
+        let found = lines("two colas, the colas with ham", &tags);
+        assert_eq!(found, ["2 Cola Add Ham"]);
+        let tags =
+            [Tag::COUNT, Tag::ITEM, Tag::TALK, Tag::COUNT, Tag::TALK, Tag::TALK, Tag::ITEM, Tag::TALK, add()];
+        let found = lines("three colas, two of the colas with ham", &tags);
+        assert_eq!(found, ["2 Cola Add Ham", "1 Cola"]);
+    }
+
+    #[test]
+    fn what_is_told_to_be_forgotten_is_taken_back() {
+        let tags = [Tag::ITEM, Tag::TALK, Tag::ITEM, Tag::TALK, Tag::TALK, Tag::TALK, Tag::TOLD];
+        assert_eq!(lines("pizza and cola, forget the cola", &tags), ["1 Build Your Own Pizza"]);
+    }
+
+    #[test]
+    fn an_item_behind_a_change_of_mind_takes_the_place_of_the_one_before() {
+        let (talk, item) = (Tag::TALK, Tag::ITEM);
+        let tags = [Tag::COUNT, item, talk, talk, talk, talk, item];
+        assert_eq!(lines("two colas, sorry i mean pretzels", &tags), ["2 Pretzel"]);
+        let tags = [item, talk, talk, talk, talk, item];
+        assert_eq!(lines("pizza, actually also a cola", &tags), ["1 Build Your Own Pizza", "1 Cola"]);
+    }
+
+    #[test]
+    fn what_is_said_of_both_or_all_is_said_of_each() {
+        let (talk, item, count) = (Tag::TALK, Tag::ITEM, Tag::COUNT);
+        let found = lines("pizza and pretzel, both with ham", &[item, talk, item, talk, talk, talk, add()]);
+        assert_eq!(found, ["1 Build Your Own Pizza Add Ham", "1 Pretzel Add Ham"]);
+        let found = lines("pizza and pretzel with ham on both", &[item, talk, item, talk, add(), talk, talk]);
+        assert_eq!(found, ["1 Build Your Own Pizza Add Ham", "1 Pretzel Add Ham"]);
+        let tags = [item, talk, count, item, talk, talk, add()];
+        let found = lines("pizza and three pretzels all with ham", &tags);
+        assert_eq!(found, ["1 Build Your Own Pizza", "3 Pretzel Add Ham"]);
+        let tags = [count, item, talk, Tag::SHARE, talk, add(), talk, talk, talk, add()];
+        let found = lines("two pizzas, one with ham, both with tuna", &tags);
+        let both = ["1 Build Your Own Pizza Add Tuna Add Ham", "1 Build Your Own Pizza Add Tuna"];
+        assert_eq!(found, both);
+    }
+
+    #[test]
+    fn one_more_of_one_is_no_share_of_it() {
+        let tags = [Tag::COUNT, Tag::SIZE, Tag::ITEM, Tag::TALK, Tag::SHARE, Tag::SIZE_BACK];
+        assert_eq!(lines("one large cola and one small", &tags), ["1 Large Cola", "1 Small Cola"]);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use contracts::ModifierOp;
 use text::Classes;
+use text::key::KeyMap;
 
+use crate::Candidate;
 use crate::order::{Chunk, Line, Order, Wish, chunks};
 use crate::resolve::{By, Meant, Resolver};
 use crate::second::{Agreement, Second};
@@ -137,10 +139,16 @@ enum Point {
     OptionInNote,
     /// A word of size without a role.
     IdleSize,
+    /// A change of mind, and nothing that is taken back or told of.
+    VainCorrection,
+    /// Something is not wanted, and nothing is taken back, told of or left out.
+    VainCancel,
+    /// An item that has a line already, named again without number or article.
+    BareAgain,
 }
 
 /// How many points of sense there are.
-pub const POINTS: usize = Point::IdleSize as usize + 1;
+pub const POINTS: usize = Point::BareAgain as usize + 1;
 
 // Which of them there are is a set of bits, where the kind is judged.
 const _: () = assert!(POINTS <= 64);
@@ -178,6 +186,8 @@ pub fn points(
         let again = |other: &Line| other.meant == line.meant && other.words != line.words;
         tally.add(Point::Twice, usize::from(order.lines[..at].iter().any(again)));
         tally.line(line);
+        let named = |other: &Line| other.meant.is_same_item(&line.meant) && other.words != line.words;
+        tally.note(Point::BareAgain, order.lines[..at].iter().any(named) && tally.is_bare(line.words.0));
     }
     tally.chunks();
     tally.sentences();
@@ -220,6 +230,13 @@ impl Tally<'_> {
                 .any(|o| o.op == wish.op && o.thing == wish.thing && o.words != wish.words);
             self.note(Point::AddedTwice, same);
         }
+    }
+
+    /// Whether neither a number, nor a size, nor an article stands before a word.
+    fn is_bare(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1) else { return true };
+        let (tag, mark) = (self.tags[before], &self.surface.marks[before]);
+        !(tag.is_number() || tag.is_size() || mark.says(Classes::ARTICLE) || mark.number.is_some())
     }
 
     fn wish(&mut self, item: u16, wish: &Wish) {
@@ -311,7 +328,22 @@ impl Tally<'_> {
             && (before.end..chunk.first).all(joined)
     }
 
+    /// Changes of mind that change nothing.
+    fn vain(&mut self) {
+        let role = |test: fn(Tag) -> bool| self.tags.iter().any(|tag| test(*tag));
+        let changes = role(|tag| matches!(tag, Tag::TOLD | Tag::UNDO | Tag::COUNT_BACK | Tag::SIZE_BACK));
+        let leaves_out = role(|tag| matches!(tag.as_wish(), Some((ModifierOp::Remove, _))));
+        let marks = &self.surface.marks;
+        let idle = |classes: Classes| {
+            self.tags.iter().zip(marks).any(|(tag, mark)| *tag == Tag::TALK && mark.says(classes))
+        };
+        let (corrects, cancels) = (idle(Classes::CORRECT), idle(Classes::CANCEL.or(Classes::UNWANTED)));
+        self.note(Point::VainCorrection, corrects && !changes);
+        self.note(Point::VainCancel, cancels && !changes && !leaves_out);
+    }
+
     fn sentences(&mut self) {
+        self.vain();
         for sentence in self.surface.sentences() {
             self.told(sentence.clone());
             if self.tags[sentence.clone()].iter().any(|tag| *tag == Tag::ITEM || *tag == Tag::AGAIN) {
@@ -403,7 +435,22 @@ impl Tally<'_> {
     }
 }
 
-/// What the points add to a reading's score.
-pub fn sense(points: &Points, weights: &[f32]) -> f32 {
-    points.iter().zip(weights).map(|(point, weight)| point * weight).sum()
+/// What makes sense as an order: what each point and each pattern is worth.
+#[derive(Debug, Clone, Default)]
+pub struct Sense {
+    /// A weight a point.
+    pub points: Vec<f32>,
+    /// A weight a pattern.
+    pub patterns: KeyMap<f32>,
+}
+
+impl Sense {
+    /// What it adds to a reading's score.
+    pub fn of(&self, candidate: &Candidate) -> f32 {
+        let points: f32 =
+            candidate.points.iter().zip(&self.points).map(|(point, weight)| point * weight).sum();
+        let patterns =
+            candidate.patterns.iter().filter_map(|pattern| self.patterns.get(&u64::from(*pattern)));
+        points + patterns.sum::<f32>()
+    }
 }

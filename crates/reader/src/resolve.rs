@@ -25,6 +25,13 @@ pub enum Meant {
     Nothing,
 }
 
+impl Meant {
+    /// Whether both are the same item, however it was found.
+    pub fn is_same_item(&self, other: &Meant) -> bool {
+        matches!((self, other), (Meant::Item { item, .. }, Meant::Item { item: other, .. }) if item == other)
+    }
+}
+
 /// How a phrase led to its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum By {
@@ -558,6 +565,8 @@ impl<'l> Resolver<'l> {
                 let had = item.and_then(|item| self.had_option(item, &content));
                 return if had == Some(*id) { named(*id, false, false) } else { own(false) };
             }
+            // "no ice" is not about the option that is also called "on ice".
+            [id] if !adds && self.is_only_ended(*id, surface, first, end) => return own(false),
             // "veggies" is rather the option Grilled Veggies than the option Veggie.
             [id] => {
                 let rather = self.written_so(surface, first, end, *id);
@@ -669,6 +678,24 @@ impl<'l> Resolver<'l> {
             self.names.kinds.iter().any(|kind| kind.strip_prefix(&one.text) == Some(other.stem.as_str()))
         };
         two.filter(is_kind).unwrap_or(end)
+    }
+
+    /// Whether an option has the words only at the end of a longer alias, as "iced" has "ice" in "on ice".
+    fn is_only_ended(&self, option: u16, surface: &Surface<'_>, first: usize, end: usize) -> bool {
+        let name = self.names.options.get(usize::from(option)).and_then(|names| names.first());
+        let Some(option) = self.lexicon.menu().options.get(usize::from(option)) else { return false };
+        let said: Vec<&String> = surface.tokens[first..end].iter().map(|token| &token.stem).collect();
+        let mut content = self.content(surface, first, end).into_iter();
+        let named = content.any(|c| c.word.is_some_and(|word| name.is_some_and(|name| name.contains(&word))));
+        let ends = |alias: &String| {
+            let words = tokens(alias);
+            words
+                .len()
+                .checked_sub(said.len())
+                .map(|more| (more, said.iter().copied().eq(words[more..].iter().map(|w| &w.stem))))
+        };
+        let mut ended = option.aliases.iter().filter_map(ends).filter(|(_, ends)| *ends).peekable();
+        !named && ended.peek().is_some() && ended.all(|(more, _)| more > 0)
     }
 
     /// Whether the words leave out what the option is: "almond" of "Almond Milk".

@@ -3,6 +3,7 @@
 use text::key::KeyMap;
 
 use crate::features::Feature;
+use crate::rank::Sense;
 use crate::surface::Shape;
 use crate::tag::Tag;
 
@@ -50,7 +51,7 @@ pub struct Weights {
     /// Weights of a role behind another one, by the sort of the word.
     pub changes: Vec<f32>,
     /// Weights of what makes sense as an order.
-    pub sense: Vec<f32>,
+    pub sense: Sense,
     /// Weights of the kinds, by feature.
     pub kinds: KeyMap<Row<KINDS>>,
     /// Weights of the signs of a reading that can be trusted.
@@ -122,13 +123,14 @@ impl Weights {
         let put = |out: &mut Vec<u8>, value: u32| out.extend(value.to_le_bytes());
         put(&mut out, self.data.len() as u32);
         out.extend(self.data.as_bytes());
-        for value in self.trust.iter().chain(&self.sense).chain([&self.gate.trust, &self.gate.kind]) {
+        for value in self.trust.iter().chain(&self.sense.points).chain([&self.gate.trust, &self.gate.kind]) {
             out.extend(value.to_le_bytes());
         }
         put(&mut out, self.changes.len() as u32);
         self.changes.iter().for_each(|value| out.extend(value.to_le_bytes()));
         put_rows(&mut out, &self.roles);
         put_rows(&mut out, &self.kinds);
+        put_patterns(&mut out, &self.sense.patterns);
         out
     }
 
@@ -141,11 +143,13 @@ impl Weights {
         let length = file.number()? as usize;
         let data = String::from_utf8_lossy(file.take(length)?).into_owned();
         let trust = (0..SIGNS).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
-        let sense = (0..crate::rank::POINTS).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
+        let points = (0..crate::rank::POINTS).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
         let gate = Gate { trust: file.float()?, kind: file.float()? };
         let count = file.number()? as usize;
         let changes = (0..count).map(|_| file.float()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Weights { data, roles: file.rows()?, changes, sense, kinds: file.rows()?, trust, gate })
+        let (roles, kinds) = (file.rows()?, file.rows()?);
+        let sense = Sense { points, patterns: file.patterns()? };
+        Ok(Weights { data, roles, changes, sense, kinds, trust, gate })
     }
 }
 
@@ -158,6 +162,16 @@ fn put_rows<const N: usize>(out: &mut Vec<u8>, rows: &KeyMap<Row<N>>) {
         out.extend((key as u32).to_le_bytes());
         out.extend(row.scale.to_le_bytes());
         out.extend(row.weights.map(|w| w as u8));
+    }
+}
+
+fn put_patterns(out: &mut Vec<u8>, patterns: &KeyMap<f32>) {
+    let mut patterns: Vec<_> = patterns.iter().collect();
+    patterns.sort_by_key(|(pattern, _)| **pattern);
+    out.extend((patterns.len() as u32).to_le_bytes());
+    for (pattern, weight) in patterns {
+        out.extend((*pattern as u32).to_le_bytes());
+        out.extend(weight.to_le_bytes());
     }
 }
 
@@ -184,6 +198,11 @@ impl<'f> File<'f> {
 
     fn float(&mut self) -> Result<f32, WeightsError> {
         Ok(f32::from_le_bytes(self.four()?))
+    }
+
+    fn patterns(&mut self) -> Result<KeyMap<f32>, WeightsError> {
+        let count = self.number()?;
+        (0..count).map(|_| Ok((u64::from(self.number()?), self.float()?))).collect()
     }
 
     fn rows<const N: usize>(&mut self) -> Result<KeyMap<Row<N>>, WeightsError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::decode::{NEVER, allowed, starts};
+use crate::decode::{NEVER, allowed_at, starts};
 use crate::features::{self, Feature};
 use crate::surface::Surface;
 use crate::tag::Tag;
@@ -28,8 +28,9 @@ impl Example {
     pub fn of(surface: &Surface<'_>, restaurant: usize, tags: Vec<Tag>) -> Example {
         let mut all = vec![Vec::with_capacity(80); surface.marks.len()];
         features::of(surface, |at, feature| all[at].push(feature));
-        let open = surface.marks.iter().map(|mark| {
-            Tag::all().filter(|tag| allowed(mark, *tag)).fold(0, |set, tag| set | 1 << tag.index())
+        let open = (0..surface.marks.len()).map(|at| {
+            let fits = Tag::all().filter(|tag| allowed_at(surface, at, *tag));
+            fits.fold(0, |set, tag| set | 1 << tag.index())
         });
         Example {
             features: all,

@@ -8,7 +8,7 @@ use text::{Classes, tokens};
 
 use super::gold::{Message, Restaurant, is_right, wish_words};
 use crate::Kind;
-use crate::decode::{Lattice, NEVER, allowed};
+use crate::decode::{Lattice, NEVER, allowed, allowed_at};
 use crate::order::assemble;
 use crate::resolve::Resolver;
 use crate::surface::{Mark, Shape, Surface};
@@ -62,7 +62,7 @@ pub fn roles(
         for tag in Tag::all() {
             let own = &mut row[tag.index()];
             let hinted = hinted(hint, &surface.marks[at], message, tag);
-            *own = match allowed(&surface.marks[at], tag) && hinted > NEVER / 2.0 {
+            *own = match allowed_at(surface, at, tag) && hinted > NEVER / 2.0 {
                 true => *own + rules * prior[tag.index()] + hinted,
                 false => NEVER,
             };

@@ -1,11 +1,11 @@
 //! Learns the weights of kinds and of trust: two small linear models.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::crf::Random;
 use crate::Candidate;
 use crate::features::Feature;
-use crate::rank::{POINTS, sense};
+use crate::rank::{POINTS, Sense};
 use crate::trust::{SIGNS, Signs};
 use crate::weights::{KINDS, Row};
 use text::key::KeyMap;
@@ -83,33 +83,108 @@ pub fn trust(examples: &[(Signs, bool)]) -> Vec<f32> {
     weights
 }
 
-/// Learns what makes sense as an order, from candidates of which some are right.
-pub fn ranks(examples: &[(&[Candidate], Vec<bool>)]) -> Vec<f32> {
-    let mut weights = vec![0.0_f32; POINTS];
-    let mut squares = [0.1_f32; POINTS];
-    for round in 0..30 {
-        let rate = 0.3 / (1.0 + 0.2 * round as f32);
-        for (candidates, right) in examples {
-            let totals: Vec<f32> = candidates.iter().map(|c| c.score + sense(&c.points, &weights)).collect();
-            let most = totals.iter().copied().fold(f32::MIN, f32::max);
-            let exp: Vec<f32> = totals.iter().map(|t| (t - most).exp()).collect();
-            let all: f32 = exp.iter().sum();
-            let good: f32 = exp.iter().zip(right).filter(|(_, r)| **r).map(|(e, _)| e).sum();
-            if good <= 0.0 {
-                continue;
-            }
-            let mut slope = [0.0_f32; POINTS];
-            for ((candidate, exp), right) in candidates.iter().zip(&exp).zip(right) {
-                let pull = if *right { exp / good } else { 0.0 } - exp / all;
-                for (slope, point) in slope.iter_mut().zip(&candidate.points) {
-                    *slope += pull * point;
-                }
-            }
-            for ((weight, square), slope) in weights.iter_mut().zip(&mut squares).zip(slope) {
-                *square += slope * slope;
-                *weight += rate * (slope / square.sqrt() - 1e-4 * *weight);
+/// A message's candidates, which of them are right, and whose restaurant it is.
+pub type Ranked<'a> = (&'a [Candidate], &'a [bool], usize);
+
+/// A pattern counts if that many messages have it, of that many restaurants.
+const MESSAGES: u32 = 6;
+const RESTAURANTS: u32 = 3;
+
+/// Patterns that many messages of several restaurants have, numbered.
+fn common(examples: &[Ranked<'_>]) -> HashMap<Feature, u32> {
+    let mut seen: HashMap<Feature, (u32, u32, usize)> = HashMap::new();
+    for (candidates, _, restaurant) in examples {
+        let mut patterns: Vec<Feature> = candidates.iter().flat_map(|c| &c.patterns).copied().collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        for pattern in patterns {
+            let entry = seen.entry(pattern).or_insert((0, 0, usize::MAX));
+            entry.0 += 1;
+            if entry.2 != *restaurant {
+                entry.1 += 1;
+                entry.2 = *restaurant;
             }
         }
     }
-    weights
+    let many = seen.into_iter().filter(|(_, (count, of, _))| *count >= MESSAGES && *of >= RESTAURANTS);
+    let mut kept: Vec<Feature> = many.map(|(pattern, _)| pattern).collect();
+    kept.sort_unstable();
+    kept.into_iter().zip(0..).collect()
+}
+
+/// Weights that are being learned, each with the sum of its squared slopes.
+struct Learned {
+    weights: Vec<f32>,
+    squares: Vec<f32>,
+    decay: f32,
+}
+
+impl Learned {
+    fn new(count: usize, square: f32, decay: f32) -> Learned {
+        Learned { weights: vec![0.0; count], squares: vec![square; count], decay }
+    }
+
+    fn step(&mut self, at: usize, slope: f32, rate: f32) {
+        self.squares[at] += slope * slope;
+        self.weights[at] += rate * (slope / self.squares[at].sqrt() - self.decay * self.weights[at]);
+    }
+}
+
+/// Learns what makes sense as an order, from candidates of which some are right.
+pub fn ranks(examples: &[Ranked<'_>]) -> Sense {
+    const ROUNDS: usize = 15;
+    let index = common(examples);
+    let numbered = |candidate: &Candidate| -> Vec<u32> {
+        candidate.patterns.iter().filter_map(|pattern| index.get(pattern).copied()).collect()
+    };
+    let known: Vec<Vec<Vec<u32>>> =
+        examples.iter().map(|(candidates, ..)| candidates.iter().map(numbered).collect()).collect();
+    let mut points = Learned::new(POINTS, 0.1, 1e-4);
+    let mut patterns = Learned::new(index.len(), 0.5, 1e-3);
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    let mut random = Random(0x5e15e);
+    for round in 0..ROUNDS {
+        random.shuffle(&mut order);
+        let rate = 1.0 / (1.0 + 0.2 * round as f32);
+        for at in &order {
+            let pulls = pulls(&examples[*at], &known[*at], &points.weights, &patterns.weights);
+            let (mut slopes, mut of_patterns) = ([0.0_f32; POINTS], BTreeMap::<u32, f32>::new());
+            for ((candidate, pull), known) in examples[*at].0.iter().zip(pulls).zip(&known[*at]) {
+                for (slope, point) in slopes.iter_mut().zip(&candidate.points) {
+                    *slope += pull * point;
+                }
+                known.iter().for_each(|pattern| *of_patterns.entry(*pattern).or_default() += pull);
+            }
+            slopes.into_iter().enumerate().for_each(|(at, slope)| points.step(at, slope, 0.3 * rate));
+            for (pattern, slope) in of_patterns.into_iter().filter(|(_, slope)| slope.abs() > 1e-4) {
+                patterns.step(pattern as usize, slope, 0.05 * rate);
+            }
+        }
+    }
+    let weight = |(pattern, at): (Feature, u32)| (u64::from(pattern), patterns.weights[at as usize]);
+    let strong = index.into_iter().map(weight).filter(|(_, weight)| weight.abs() > 0.01);
+    Sense { points: points.weights, patterns: strong.collect() }
+}
+
+/// How much more likely each candidate should be: none where no candidate is right.
+fn pulls(
+    (candidates, right, _): &Ranked<'_>,
+    known: &[Vec<u32>],
+    points: &[f32],
+    patterns: &[f32],
+) -> Vec<f32> {
+    let total = |(candidate, known): (&Candidate, &Vec<u32>)| {
+        let of_points: f32 = candidate.points.iter().zip(points).map(|(point, weight)| point * weight).sum();
+        candidate.score + of_points + known.iter().map(|at| patterns[*at as usize]).sum::<f32>()
+    };
+    let totals: Vec<f32> = candidates.iter().zip(known).map(total).collect();
+    let most = totals.iter().copied().fold(f32::MIN, f32::max);
+    let shares: Vec<f32> = totals.iter().map(|total| (total - most).exp()).collect();
+    let all: f32 = shares.iter().sum();
+    let good: f32 = shares.iter().zip(*right).filter(|(_, right)| **right).map(|(share, _)| share).sum();
+    if good <= 0.0 {
+        return vec![0.0; candidates.len()];
+    }
+    let pull = |(share, right): (&f32, &bool)| if *right { share / good } else { 0.0 } - share / all;
+    shares.iter().zip(*right).map(pull).collect()
 }
