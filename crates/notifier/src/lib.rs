@@ -16,6 +16,7 @@ pub mod compose;
 pub mod config;
 pub mod limiter;
 mod markdown;
+mod metrics;
 pub mod send;
 pub mod stage;
 

@@ -343,11 +343,13 @@ pub struct Telemetry {
     pub log: String,
     /// `auto` (JSON unless stdout is a terminal), `json` or `text`.
     pub format: LogFormat,
+    /// What this installation is, for whoever receives traces, metrics and logs of several: `production`, `class`.
+    pub environment: String,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Telemetry { log: "info".to_owned(), format: LogFormat::Auto }
+        Telemetry { log: "info".to_owned(), format: LogFormat::Auto, environment: "development".to_owned() }
     }
 }
 
@@ -410,6 +412,10 @@ impl Validate for Settings {
         ("process.probe_ms", "how often the dependencies are probed"),
         ("telemetry.log", "what is logged: info, or by module: info,runtime=debug; RUST_LOG wins"),
         ("telemetry.format", "auto (JSON unless stdout is a terminal), json or text"),
+        (
+            "telemetry.environment",
+            "deployment.environment.name of what is sent to OTEL_EXPORTER_OTLP_ENDPOINT",
+        ),
         ("restaurant.currency", "a sign, printed before an amount ($), or a code, printed after it (EUR)"),
         (
             "restaurant.timezone",

@@ -20,6 +20,7 @@ pub mod hub;
 pub mod line;
 mod memcached;
 pub mod nats;
+pub mod otlp;
 mod port;
 mod postgres;
 mod process;
