@@ -12,12 +12,13 @@ use contracts::{
     Decision, Event, MatchedItem, Message, MessageId, Registered, Service, Settlement, Topic, TrailEntry,
     Validated, ValidatedLine, Verdict,
 };
-use runtime::{Published, Trace};
+use runtime::{Published, Trace, spans};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::kitchen::{NewStep, Pressed, StepError};
 use store::messages::NewMessage;
 use store::reviews::{Decided, Review, ReviewDecision, Settled};
+use tracing::Instrument;
 
 use crate::Page;
 use crate::simulation::Plan;
@@ -192,8 +193,8 @@ async fn announce(page: &Page, review: &Review, decided: Decided) -> Result<Publ
         settled: Some(Settlement { by: decided.by, at: decided.at }),
         trail,
     };
-    let trace = trace.map_or_else(Trace::start, |trace| trace.child());
-    Ok(page.bus.publish_event("review-desk", topic, &event, &trace).await?)
+    let (span, trace) = spans::publish(topic, id, trace, false);
+    Ok(page.bus.publish_event("review-desk", topic, &event, &trace).instrument(span).await?)
 }
 
 /// As which generation a decision is told: an order that came too fast was accepted by the line before, under the

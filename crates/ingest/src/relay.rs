@@ -221,7 +221,7 @@ enum Failed {
 async fn relay_one(bus: &Bus, message: &Message, traceparent: Option<&str>) -> Result<(), Failed> {
     admit(&message.text).map_err(Failed::Refused)?;
     let before = traceparent.and_then(Trace::parse);
-    let (span, trace) = spans::publish(Topic::ReceivedMessage, message.id, message.generation, before);
+    let (span, trace) = spans::publish(Topic::ReceivedMessage, message.id, before, message.generation > 1);
     let began = Instant::now();
     let decision = Decision::by_rules("received", format!("Came in by {}.", door(&message.source)));
     let entry = TrailEntry {

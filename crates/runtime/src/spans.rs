@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use async_nats::header::NATS_MESSAGE_ID;
-use contracts::{Code, ConsumerSpec, MessageId, Service, Topic};
+use contracts::{Code, ConsumerSpec, MessageId, Topic};
 use opentelemetry::metrics::Histogram;
 use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, Value, global};
@@ -43,9 +43,9 @@ pub(crate) fn process(spec: &ConsumerSpec, delivery: &Delivery) -> (Span, Trace)
     (span, trace)
 }
 
-/// The span in which a message's row is put on the line. A newer generation begins a trace of its own, with a link to
-/// the one in which the message came in.
-pub fn publish(topic: Topic, id: MessageId, generation: u32, before: Option<Trace>) -> (Span, Trace) {
+/// The span in which an event is put on the line that no stage's handler decided. `again`: it was there before, and
+/// begins a trace of its own, with a link to the one from before.
+pub fn publish(topic: Topic, id: MessageId, before: Option<Trace>, again: bool) -> (Span, Trace) {
     let span = info_span!(
         "publish",
         otel.name = %format_args!("publish {topic}"),
@@ -54,9 +54,8 @@ pub fn publish(topic: Topic, id: MessageId, generation: u32, before: Option<Trac
     );
     if is_exporting() {
         messaging(&span, "send", "publish", topic, topic.subject(id));
-        set(&span, "messaging.message.id", format!("{id}:{}:{generation}", Service::Ingest));
     }
-    let trace = place(&span, before, generation > 1);
+    let trace = place(&span, before, again);
     (span, trace)
 }
 
