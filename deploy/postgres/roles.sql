@@ -9,8 +9,8 @@ DECLARE
     role text;
 BEGIN
     FOREACH role IN ARRAY ARRAY['greenbite_ingest', 'greenbite_classifier', 'greenbite_extractor',
-                                'greenbite_menu_validator', 'greenbite_registrar', 'greenbite_notifier',
-                                'greenbite_dashboard', 'greenbite_operator'] LOOP
+                                'greenbite_menu_validator', 'greenbite_registrar', 'greenbite_answerer',
+                                'greenbite_notifier', 'greenbite_dashboard', 'greenbite_operator'] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN', role);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -37,7 +37,7 @@ GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_ingest;
 
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
-    TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator;
+    TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator, greenbite_answerer;
 GRANT SELECT ON sold_out TO greenbite_menu_validator;
 
 -- Registers. What customers wrote comes by the event: the column `text` stays closed, as do the notifications.
@@ -47,7 +47,14 @@ GRANT UPDATE (outcome, outcome_at) ON messages TO greenbite_registrar;
 GRANT SELECT, INSERT ON orders, order_items, reviews, enquiries TO greenbite_registrar;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_registrar;
 
--- Claims and marks notifications; everything else comes by the event.
+-- Proposes answers: by what the house knows, and how far a customer's order is. What customers wrote comes by the event.
+GRANT SELECT ON knowledge TO greenbite_answerer;
+GRANT SELECT (id, outcome, customer, received_at) ON messages TO greenbite_answerer;
+GRANT SELECT (id, message_id, state) ON orders TO greenbite_answerer;
+GRANT SELECT, INSERT ON proposals TO greenbite_answerer;
+
+-- Claims and marks notifications, and looks for the answer that is proposed; everything else comes by the event.
+GRANT SELECT ON proposals TO greenbite_notifier;
 GRANT SELECT, INSERT ON notifications TO greenbite_notifier;
 GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, discord_message_id)
     ON notifications TO greenbite_notifier;
@@ -55,20 +62,20 @@ GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, di
 -- Shows everything, takes messages in, notes a person's decisions and the kitchen's steps, replays and discards dead letters, runs the
 -- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, notifications, simulations TO greenbite_dashboard;
+    enquiries, proposals, notifications, simulations TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
 GRANT UPDATE (state) ON orders TO greenbite_dashboard;
 GRANT INSERT ON order_steps TO greenbite_dashboard;
 GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
-GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
+GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, proposals, enquiries, messages, simulations
     TO greenbite_dashboard;
 
 -- The operator's command: imports the menu and what the house knows, replays, discards, exports, takes an order's
 -- steps, forgets a customer. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, notifications, simulations, watched_files, knowledge TO greenbite_operator;
+    enquiries, proposals, notifications, simulations, watched_files, knowledge TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options, knowledge TO greenbite_operator;

@@ -13,10 +13,10 @@ pub mod trail;
 
 pub use code::Code;
 pub use event::{
-    Candidate, Category, Channel, Classified, Control, DeadLetter, Delivery, EnquiryTopic, Event, Extracted,
-    Kitchen, MatchedItem, Message, MessageId, MessageOutcome, Modifier, ModifierOp, Notified, OrderLine,
-    Payload, Received, Registered, RegisteredLine, RegisteredOrder, Registration, Settlement, Validated,
-    ValidatedLine, Verdict,
+    Answered, Candidate, Category, Channel, Classified, Control, DeadLetter, Delivery, EnquiryTopic, Event,
+    Extracted, Kitchen, MatchedItem, Message, MessageId, MessageOutcome, Modifier, ModifierOp, Notified,
+    OrderLine, Payload, Proposal, Received, Registered, RegisteredLine, RegisteredOrder, Registration,
+    Settlement, Validated, ValidatedLine, Verdict,
 };
 pub use failure::{Failure, FailureKind};
 pub use subject::Topic;

@@ -292,8 +292,8 @@ fn the_line_shows_every_station_and_counts_what_happened() {
             .await?;
         until(
             &client,
-            "all six stations are up",
-            "document.querySelectorAll('.station[data-state=up]').length == 6",
+            "all seven stations are up",
+            "document.querySelectorAll('.station[data-state=up]').length == 7",
         )
         .await?;
         until(&client, "events are listed", "document.querySelectorAll('.log li').length > 5").await?;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use answerer::house::House;
 use anyhow::{Context, bail};
-use chrono::{Datelike, Days, Utc};
+use chrono::{Days, Utc};
 use contracts::kitchen::State;
 use knowledge::answer::{Answer, Source};
-use knowledge::{Answerer, Doors, Entry, Truth, check, entry, facts, gaps};
+use knowledge::{Answerer, Doors, Entry, check, entry, facts, gaps};
 use menu::{Lexicon, MenuHandle};
 use menu_validator::model;
-use runtime::Restaurant;
 use store::Store;
 
 use crate::calibrate::Model;
@@ -182,19 +182,6 @@ async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     }
 }
 
-/// What is true of the house, to be asked many times.
-struct House {
-    lexicon: std::sync::Arc<Lexicon>,
-    currency: String,
-    doors: Doors,
-}
-
-impl House {
-    fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
-        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
-    }
-}
-
 async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> {
     let store = site.store().await?;
     let today = Utc::now().date_naive();
@@ -203,26 +190,11 @@ async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> 
         bail!("the house knows nothing yet: `greenbite knowledge import data/knowledge.csv` changes that");
     }
     let lexicon = MenuHandle::new(store, site.cache()).lexicon().await?;
-    let restaurant = &site.settings.restaurant;
-    let house = House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) };
-    Ok((house, answerer(entries, model).await))
+    let house = House::now(lexicon, &site.settings.restaurant);
+    Ok((house, read_by(entries, model).await))
 }
 
-fn doors(restaurant: &Restaurant) -> Doors {
-    let now = restaurant.clock(Utc::now());
-    if !restaurant.hours.are_given() {
-        return Doors::Unknown;
-    }
-    match restaurant.hours.opening_at(now) {
-        Some(opening) => Doors::Open(opening.until.time()),
-        None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
-            let days = (next.from.date_naive() - now.date_naive()).num_days();
-            (days.unsigned_abs(), next.from.weekday(), next.from.time())
-        })),
-    }
-}
-
-async fn answerer(entries: Vec<Entry>, model: &Model) -> Answerer {
+async fn read_by(entries: Vec<Entry>, model: &Model) -> Answerer {
     let chosen = model::open(&model.config(), false).await;
     Answerer::new(entries, chosen.embedder).await
 }
@@ -260,7 +232,7 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
         all.iter().filter(|one| args.half.as_ref().is_none_or(|half| *half == one.half)).collect();
     let own = args.folder.join("menu.csv");
     let menu = read_menu(if own.is_file() { &own } else { &args.menu }, None)?;
-    let answerer = answerer(read(&args.folder.join("knowledge.csv"))?, &args.model).await;
+    let answerer = read_by(read(&args.folder.join("knowledge.csv"))?, &args.model).await;
     // Whether it is open is not measured, only that it was computed: any clock will do, as will any order.
     let house = House {
         lexicon: std::sync::Arc::new(Lexicon::new(menu)),

@@ -45,7 +45,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     }
 
     let style = Style { currency: app.settings().restaurant.currency.clone() };
-    let announcer = Arc::new(Announcer::new(sinks, style, store, app.settings().lanes.deadline()));
+    let (lease, answer_wait) = (app.settings().lanes.deadline(), app.config().answer_wait());
+    let announcer = Arc::new(Announcer::new(sinks, style, store, lease, answer_wait));
     app.stage(Orders(announcer.clone()));
     app.stage(Reviews(announcer.clone()));
     app.stage(Enquiries(announcer.clone()));

@@ -147,8 +147,8 @@ impl Default for Database {
 impl Database {
     /// How many connections a service can make use of.
     ///
-    /// PostgreSQL takes 97 beside the superuser's by default, and 30 busy replicas, five of each station, shall fit
-    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 2) + 6 + 4 = 85. Measured under load, those had 65 open.
+    /// PostgreSQL takes 97 beside the superuser's by default, and 35 busy replicas, five of each station, shall fit
+    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 1 + 2) + 6 + 4 = 90.
     pub(crate) fn connections_of(service: Service) -> u32 {
         match service {
             // One listens for new messages, one relays; the doors and the house share the others.
@@ -157,6 +157,8 @@ impl Database {
             Service::Classifier | Service::Extractor | Service::MenuValidator => 2,
             // One transaction at a time for each kind of outcome, and orders, enquiries and the rest come together.
             Service::Registrar => 3,
+            // One statement an enquiry, and finding the answer takes longer.
+            Service::Answerer => 1,
             // One transaction claims while another one marks.
             Service::Notifier => 2,
             // One process for all browsers.

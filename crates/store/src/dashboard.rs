@@ -136,6 +136,7 @@ impl Store {
         sqlx::query!("DELETE FROM order_items").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM orders").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM reviews").execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM proposals").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM enquiries").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM messages").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM simulations").execute(&mut *tx).await?;

@@ -265,6 +265,19 @@ impl Store {
         state.fetch_optional(&self.pool).await?.as_deref().map(parse).transpose()
     }
 
+    /// A customer's latest order of the last day, by its number, and how far it is.
+    pub async fn latest_order_of(&self, customer: &str) -> Result<Option<(i64, State)>, Error> {
+        let order = sqlx::query!(
+            "SELECT o.id, o.state FROM messages m JOIN orders o ON o.message_id = m.id
+             WHERE m.customer = $1 AND m.outcome = 'order' AND m.received_at > now() - interval '1 day'
+             ORDER BY m.received_at DESC LIMIT 1",
+            customer,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        order.map(|order| Ok((order.id, parse(&order.state)?))).transpose()
+    }
+
     /// The steps that were taken with a message's order, first to last.
     pub async fn order_steps(&self, id: MessageId) -> Result<Vec<TakenStep>, Error> {
         taken(&mut *self.pool.acquire().await?, id).await

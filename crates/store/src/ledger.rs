@@ -87,6 +87,10 @@ pub struct Ledger {
     pub possible_repeats: u64,
     /// Outcomes whose notification has not been sent yet.
     pub untold: u64,
+    /// Enquiries for which an answer is proposed.
+    pub proposed: u64,
+    /// Enquiries that only a person can answer.
+    pub unanswerable: u64,
     /// The orders' totals in cents.
     pub total_cents: i64,
     /// What must not be, by message; at most 1000 for each question.
@@ -108,6 +112,7 @@ impl Store {
         audit.overdue().await?;
         audit.misplaced().await?;
         audit.twice().await?;
+        audit.answers().await?;
         audit.money().await?;
         audit.told().await?;
         audit.untold().await?;
@@ -227,6 +232,7 @@ impl Audit<'_> {
                    SELECT message_id, 'orders' AS place FROM orders GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'reviews' FROM reviews GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'enquiries' FROM enquiries GROUP BY 1 HAVING count(*) > 1
+                   UNION ALL SELECT message_id, 'proposals' FROM proposals GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'notifications' FROM notifications
                              GROUP BY message_id, category HAVING count(*) > 1) rows
                WHERE $1::timestamptz IS NULL
@@ -239,6 +245,35 @@ impl Audit<'_> {
         .await?;
         for row in twice {
             self.find(row.id, format!("stands twice in {}", row.place));
+        }
+        Ok(())
+    }
+
+    /// What is proposed to answer, and proposals for what is no enquiry.
+    async fn answers(&mut self) -> Result<(), Error> {
+        let answers = sqlx::query!(
+            r#"SELECT count(*) FILTER (WHERE p.state = 'proposed') AS "proposed!",
+                      count(*) FILTER (WHERE p.state = 'open') AS "open!"
+               FROM proposals p JOIN messages m ON m.id = p.message_id
+               WHERE $1::timestamptz IS NULL OR m.received_at >= $1"#,
+            self.question.since,
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        (self.ledger.proposed, self.ledger.unanswerable) =
+            (answers.proposed.unsigned_abs(), answers.open.unsigned_abs());
+        let strange = sqlx::query!(
+            r#"SELECT p.message_id, coalesce(m.outcome, 'none') AS "outcome!"
+               FROM proposals p JOIN messages m ON m.id = p.message_id
+               WHERE ($1::timestamptz IS NULL OR m.received_at >= $1) AND m.outcome IS DISTINCT FROM 'enquiry'
+               ORDER BY p.message_id LIMIT $2"#,
+            self.question.since,
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in strange {
+            self.find(row.message_id, format!("an answer is proposed, its outcome is {}", row.outcome));
         }
         Ok(())
     }

@@ -15,6 +15,7 @@
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
 //! | [`knowledge`] | `knowledge`: what the house has written down for customers |
+//! | [`proposals`] | `proposals`: what the answerer would answer |
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
@@ -39,6 +40,7 @@ pub mod messages;
 pub mod notifications;
 pub mod orders;
 pub mod pace;
+pub mod proposals;
 pub mod registration;
 pub mod report;
 pub mod reviews;

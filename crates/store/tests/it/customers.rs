@@ -5,14 +5,22 @@ use store::Store;
 use store::customers::Whom;
 use store::messages::NewMessage;
 
-use crate::{enquiry, fresh, message, order, review, url};
+use crate::{enquiry, fresh, message, order, proposed, review, url};
 
 /// All that the tables hold, as text.
 async fn everything(url: &str) -> String {
     let mut owner = PgConnection::connect(url).await.unwrap();
     let mut all = String::new();
-    for table in ["messages", "orders", "order_items", "order_steps", "reviews", "enquiries", "notifications"]
-    {
+    for table in [
+        "messages",
+        "orders",
+        "order_items",
+        "order_steps",
+        "reviews",
+        "enquiries",
+        "proposals",
+        "notifications",
+    ] {
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
             .fetch_all(&mut owner)
             .await
@@ -55,6 +63,7 @@ async fn nothing_of_a_customer_is_left_in_any_row_and_the_figures_stay() {
         ..enquiry(ids[3])
     };
     store.register_enquiries(&[asked]).await.unwrap();
+    store.propose(ids[3], &proposed("there is no SECRET on our menu")).await.unwrap();
     let mut owner = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!(
         "INSERT INTO menu_options (kind, name, position) VALUES ('topping', 'cheese', 1);

@@ -4,7 +4,7 @@ use store::Store;
 use store::roles::role_of;
 use testkit::Postgres;
 
-use crate::{LEASE, enquiry, message, messages, order, review};
+use crate::{LEASE, enquiry, message, messages, order, proposed, review};
 
 /// May this service run this statement? Nothing it does stays.
 async fn may(url: &str, statement: &'static str) -> Result<(), String> {
@@ -79,8 +79,18 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let paced = store::pace::PacedOrder { order: order(ids[0]), review: review(ids[0]) };
     store.register_at_pace(&[paced], &store::pace::Pace { of_customer: 1, of_all: 1 }).await.unwrap();
 
+    let answerer = database.url_of(Service::Answerer).await;
+    let store = Store::connect(&answerer, 1).await.unwrap();
+    store.knowledge().await.unwrap();
+    store.order_state(1).await.unwrap();
+    assert_eq!(store.latest_order_of("nobody").await.unwrap(), None);
+    for first in [true, false] {
+        assert_eq!(store.propose(ids[2], &proposed("yes")).await.unwrap(), (proposed("yes"), first));
+    }
+
     let notifier = database.url_of(Service::Notifier).await;
     let store = Store::connect(&notifier, 4).await.unwrap();
+    assert_eq!(store.proposal(ids[2]).await.unwrap(), Some(proposed("yes")));
     let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Order };
     for may_have_been_sent in [false, true] {
         store.claim_notifications(&[claim], LEASE).await.unwrap();
@@ -110,7 +120,13 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
     store.discard(&ids, "none").await.unwrap();
 
-    for service in [Service::Classifier, Service::Extractor, Service::MenuValidator, Service::Dashboard] {
+    for service in [
+        Service::Classifier,
+        Service::Extractor,
+        Service::MenuValidator,
+        Service::Answerer,
+        Service::Dashboard,
+    ] {
         let store = Store::connect(&database.url_of(service).await, 1).await.unwrap();
         assert_eq!(store.menu().await.unwrap(), Some(menu.clone()), "{service}");
     }
@@ -164,6 +180,14 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&validator, "DELETE FROM sold_out"),
         (&validator, "SELECT 1 FROM orders"),
         (&validator, "UPDATE menu_items SET price_cents = 1"),
+        (&answerer, "SELECT text FROM messages"),
+        (&answerer, "SELECT total_cents FROM orders"),
+        (&answerer, "SELECT 1 FROM enquiries"),
+        (&answerer, "UPDATE proposals SET answer = 'changed'"),
+        (&answerer, "DELETE FROM proposals"),
+        (&answerer, "DELETE FROM knowledge"),
+        (&answerer, "SELECT anonymise('{1}')"),
+        (&registrar, "SELECT 1 FROM proposals"),
         (&registrar, "SELECT 1 FROM notifications"),
         (&registrar, "SELECT text FROM messages"),
         (&registrar, "UPDATE messages SET generation = 2"),
@@ -175,6 +199,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
             &notifier,
             "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
         ),
+        (&notifier, "UPDATE proposals SET answer = 'changed'"),
         (&notifier, "UPDATE orders SET total_cents = 1"),
         (&notifier, "SELECT 1 FROM orders"),
         (&notifier, "SELECT 1 FROM messages"),
@@ -182,6 +207,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&notifier, "UPDATE notifications SET message_id = 2"),
         (&dashboard, "UPDATE orders SET total_cents = 1"),
         (&dashboard, "UPDATE order_steps SET who = 'somebody else'"),
+        (&dashboard, "UPDATE proposals SET answer = 'changed'"),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
         (

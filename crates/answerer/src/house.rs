@@ -1,0 +1,45 @@
+//! What is true of the house at this moment.
+
+use std::sync::Arc;
+
+use chrono::{Datelike, Utc};
+use contracts::kitchen::State;
+use knowledge::{Doors, Truth};
+use menu::Lexicon;
+use runtime::Restaurant;
+
+/// What is true of the house, to be asked many times.
+pub struct House {
+    /// Its menu.
+    pub lexicon: Arc<Lexicon>,
+    /// Of the menu's prices.
+    pub currency: String,
+    /// Whether it is open.
+    pub doors: Doors,
+}
+
+impl House {
+    /// As it is now.
+    pub fn now(lexicon: Arc<Lexicon>, restaurant: &Restaurant) -> House {
+        House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) }
+    }
+
+    /// For a question, with the customer's order where it is known.
+    pub fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
+        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
+    }
+}
+
+fn doors(restaurant: &Restaurant) -> Doors {
+    let now = restaurant.clock(Utc::now());
+    if !restaurant.hours.are_given() {
+        return Doors::Unknown;
+    }
+    match restaurant.hours.opening_at(now) {
+        Some(opening) => Doors::Open(opening.until.time()),
+        None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
+            let days = (next.from.date_naive() - now.date_naive()).num_days();
+            (days.unsigned_abs(), next.from.weekday(), next.from.time())
+        })),
+    }
+}
