@@ -1,6 +1,16 @@
 //! Events, subjects, topology and error codes: what every crate of the line agrees on.
 //!
 //! Pure data and pure functions; nothing in here does I/O.
+//!
+//! ```
+//! use contracts::topology::consumer_of;
+//! use contracts::{MessageId, Topic};
+//!
+//! // Message 42 is an order: where that is told, and who reads it there.
+//! let topic = Topic::ClassifiedOrder;
+//! assert_eq!(topic.subject(MessageId(42)), "greenbite.classified.order.42");
+//! assert_eq!(consumer_of(topic).map(|spec| spec.durable), Some("extractor"));
+//! ```
 
 pub mod code;
 pub mod event;

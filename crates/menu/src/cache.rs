@@ -9,7 +9,7 @@
 //!   again: it is marked while a request is under way, and only a whole answer takes the mark away.
 //! - Every read asks for its keys by `get_multi`, whose answer names them.
 //! - Writes are not answered, so each is read back.
-//! - Keys go into the command as they are: [`check_key`] lets nothing through that could be a command.
+//! - Keys go into the command as they are: `check_key` lets nothing through that could be a command.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -3,6 +3,19 @@
 //! `compose.rs` is the decision: what is written, as a pure function. `send.rs` delivers it, and
 //! `stage.rs` claims each notification in the database before it goes out, since Discord would
 //! show it twice without a word.
+//!
+//! Its `main` is `runtime::main(Service::Notifier, notifier::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), notifier::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Notifier, settings, config, notifier::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -24,6 +24,24 @@
 //! | [`daily`] | `daily_exports` |
 //! | [`ledger`] | whether all of them agree |
 //! | [`dashboard`] | what the web page lists over all of them, and a new class |
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), store::Error> {
+//! use store::Store;
+//! use store::messages::NewMessage;
+//!
+//! let store = Store::connect("postgres://greenbite_ingest@localhost/greenbite", 4).await?;
+//! let message = NewMessage {
+//!     source: "http".to_owned(),
+//!     external_id: Some("order-7".to_owned()), // sent twice, it is one message
+//!     customer: None,
+//!     text: "Two veggie burgers please".to_owned(),
+//!     received_at: None,
+//! };
+//! println!("message {} is safe", store.insert_message(&message).await?.id);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod customers;
 pub mod daily;
