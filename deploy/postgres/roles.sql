@@ -62,20 +62,22 @@ GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, di
 -- Shows everything, takes messages in, notes a person's decisions and the kitchen's steps, replays and discards dead letters, runs the
 -- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, proposals, notifications, simulations TO greenbite_dashboard;
+    enquiries, proposals, answers, knowledge, notifications, simulations TO greenbite_dashboard;
+GRANT INSERT ON answers, knowledge TO greenbite_dashboard;
+GRANT UPDATE (questions, approved_by, draft) ON knowledge TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
 GRANT UPDATE (state) ON orders TO greenbite_dashboard;
 GRANT INSERT ON order_steps TO greenbite_dashboard;
 GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
-GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, proposals, enquiries, messages, simulations
-    TO greenbite_dashboard;
+GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, answers, proposals, enquiries, messages,
+    simulations, knowledge TO greenbite_dashboard;
 
 -- The operator's command: imports the menu and what the house knows, replays, discards, exports, takes an order's
 -- steps, forgets a customer. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, proposals, notifications, simulations, watched_files, knowledge TO greenbite_operator;
+    enquiries, proposals, answers, notifications, simulations, watched_files, knowledge TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options, knowledge TO greenbite_operator;

@@ -10,6 +10,7 @@ use knowledge::{Entry, entry};
 use menu::{Cache, Menu, MenuItem};
 use runtime::{Bus, Nats as NatsSettings, Running, Secret, Settings, Trace};
 use store::Store;
+use store::answers::Answering;
 use store::messages::NewMessage;
 use testkit::{Memcached, Nats, Postgres, wait_until};
 use tokio::sync::Mutex;
@@ -187,6 +188,56 @@ async fn an_enquiry_is_answered_once_however_often_it_is_told_of_and_by_however_
     for running in both {
         running.stop().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_people_answer_is_found_for_reworded_questions_once_it_is_confirmed_and_nothing_else_is() {
+    let house = House::new().await;
+    let running = house.answerer().await;
+    let taught = [
+        ("Do you have karaoke?", "On Fridays.", "Is there karaoke at your place?"),
+        ("Can you engrave a spoon for us?", "Ask Ada.", "Could a spoon be engraved by you?"),
+        ("Do you sell fishing licences?", "No.", "Are fishing licences sold here?"),
+    ];
+    let untaught = "Is there a helicopter pad on the roof?";
+    for (question, answer, reworded) in taught {
+        let asked = house.answered(question).await;
+        assert_eq!(asked.proposal, None, "{question}");
+        let (id, by) = (asked.message.id, "Ada");
+        let enquiry = store::enquiries::NewEnquiry {
+            message_id: id,
+            topic: EnquiryTopic::Other,
+            reason: "a question".into(),
+            proposed_reply: None,
+            not_on_menu: Vec::new(),
+            settled: None,
+        };
+        house.store.register_enquiries(&[enquiry]).await.unwrap();
+        let draft = format!("learned-{id}");
+        let now = Answering::Now { draft: Some(draft.clone()) };
+        assert_eq!(house.store.answer_enquiry(id, answer, by).await.unwrap(), now);
+        let again = house.store.answer_enquiry(id, "something else", "Ben").await.unwrap();
+        assert!(
+            matches!(again, Answering::Before(before) if before.answer == answer),
+            "nobody is answered twice"
+        );
+        assert_eq!(house.answered(reworded).await.proposal, None, "a draft answers nobody");
+        assert!(house.store.confirm_draft(&draft, by, None).await.unwrap());
+        assert!(!house.store.confirm_draft(&draft, by, None).await.unwrap(), "it is no draft any more");
+    }
+    for (question, answer, reworded) in taught {
+        let learned = wait_until(reworded, SOON, async || {
+            let answered = house.answered(reworded).await;
+            Ok(found(&answered).is_some_and(|(_, text)| text == answer).then_some(()))
+        });
+        learned.await.unwrap();
+        assert_eq!(found(&house.answered(question).await).unwrap().1, answer);
+    }
+    assert_eq!(house.answered(untaught).await.proposal, None);
+    // A new file of entries takes nothing of that away.
+    house.store.replace_knowledge(&entries(ENTRIES)).await.unwrap();
+    assert_eq!(house.store.knowledge().await.unwrap().len(), 2 + taught.len());
+    running.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -480,16 +480,21 @@ pub struct Proposal {
 impl Proposal {
     /// Where it comes from and how sure it is, in a cook's words.
     pub fn comes_from(&self) -> String {
-        let from = match self.source.split_once(':') {
-            Some(("entry", id)) => format!("the house's entry '{id}'"),
-            Some(("fact", "open-now")) => "opening hours and clock".to_owned(),
-            Some(("fact", "status")) => "the order's state".to_owned(),
-            _ => "the menu".to_owned(),
-        };
-        match self.sure {
-            Some(sure) => format!("{from}, {:.0} % sure", sure.clamp(0.0, 1.0) * 100.0),
-            None => from,
-        }
+        comes_from(&self.source, self.sure)
+    }
+}
+
+/// [`Proposal::comes_from`], of its parts.
+pub fn comes_from(source: &str, sure: Option<f32>) -> String {
+    let from = match source.split_once(':') {
+        Some(("entry", id)) => format!("the house's entry '{id}'"),
+        Some(("fact", "open-now")) => "opening hours and clock".to_owned(),
+        Some(("fact", "status")) => "the order's state".to_owned(),
+        _ => "the menu".to_owned(),
+    };
+    match sure {
+        Some(sure) => format!("{from}, {:.0} % sure", sure.clamp(0.0, 1.0) * 100.0),
+        None => from,
     }
 }
 

@@ -194,16 +194,18 @@ pub struct Desk {
     order_total_cents: i64,
     orders: Vec<ListedOrder>,
     reviews: Vec<Value>,
-    enquiries: Vec<ListedEnquiry>,
+    enquiries: Vec<Value>,
+    drafts: Vec<store::knowledge::Entry>,
 }
 
-/// `GET /api/desk`: orders, reviews and enquiries.
+/// `GET /api/desk`: orders, reviews, enquiries, and what may be learned from their answers.
 pub async fn desk(State(page): State<Page>) -> Answer<Desk> {
-    let ((order_count, order_total_cents), orders, reviews, enquiries) = tokio::try_join!(
+    let ((order_count, order_total_cents), orders, reviews, enquiries, drafts) = tokio::try_join!(
         page.store.order_totals(),
         page.store.latest_orders(LISTED),
         page.store.open_reviews(LISTED),
         page.store.latest_enquiries(LISTED),
+        page.store.drafts(),
     )?;
     let reviews = reviews
         .into_iter()
@@ -214,7 +216,16 @@ pub async fn desk(State(page): State<Page>) -> Answer<Desk> {
             })
         })
         .collect();
-    Ok(Json(Desk { order_count, order_total_cents, orders, reviews, enquiries }))
+    let enquiries = enquiries.iter().map(enquiry).collect();
+    Ok(Json(Desk { order_count, order_total_cents, orders, reviews, enquiries, drafts }))
+}
+
+/// An enquiry, with where its proposed answer comes from in words.
+fn enquiry(listed: &ListedEnquiry) -> Value {
+    let mut value = json!(listed);
+    let source = listed.source.as_deref();
+    value["comes_from"] = json!(source.map(|source| contracts::event::comes_from(source, listed.sure)));
+    value
 }
 
 /// `GET /api/kitchen`: the newest tickets, oldest first, and the server's time, by which their age is told.

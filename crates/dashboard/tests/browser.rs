@@ -395,6 +395,43 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     });
 }
 
+#[test]
+fn a_persons_answer_closes_an_enquiry_and_is_learned_when_it_is_confirmed() {
+    in_a_browser("/desk", async |world, client| {
+        let id = world.line.send(&["Do you have a telescope for guests?"]).await?[0];
+        let ticket = format!(
+            "[...document.querySelectorAll('.ticket.enquiry')].find(t => t.querySelector('footer a')?.textContent.endsWith('#{id}'))"
+        );
+        until(&client, "the enquiry is on the desk", &ticket).await?;
+        let answer = format!(
+            "const ticket = {ticket}; ticket.querySelector('input').value = 'Ana'; \
+             ticket.querySelector('textarea').value = 'On the roof.'; ticket.querySelector('button.primary').click()"
+        );
+        client.execute(&answer, vec![]).await?;
+        until(&client, "the enquiry is closed", &format!(
+            "(t => t && !t.querySelector('textarea') && t.textContent.includes('Ana: On the roof.'))({ticket})"
+        ))
+        .await?;
+        let draft = format!("document.querySelector('[data-draft=\"learned-{id}\"]')");
+        until(&client, "the draft is shown", &draft).await?;
+        let confirm = format!(
+            "const ticket = {draft}; ticket.querySelector('input').value = 'Ana'; \
+             ticket.querySelector('textarea').value = 'Do you have a telescope?'; \
+             ticket.querySelector('button.primary').click()"
+        );
+        client.execute(&confirm, vec![]).await?;
+        until(&client, "the draft is gone", &format!("!{draft}")).await?;
+        let (question, by): (String, String) = sqlx::query_as(
+            "SELECT questions[1], approved_by FROM knowledge WHERE learned_from = $1 AND NOT draft",
+        )
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+        ensure!(question == "Do you have a telescope?" && by == "Ana", "{question} {by}");
+        Ok(())
+    });
+}
+
 /// An empty kitchen: what other tests have ordered was eaten.
 async fn sweep(world: &World) -> anyhow::Result<()> {
     sqlx::query("UPDATE orders SET state = 'collected' WHERE state <> 'voided'")
@@ -958,6 +995,8 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
         for path in [
             "/api/messages",
             "/api/orders/1/steps",
+            "/api/enquiries/1/answer",
+            "/api/knowledge/1/confirm",
             "/api/clear",
             "/api/stations/extractor/pause",
             "/api/simulation/start",

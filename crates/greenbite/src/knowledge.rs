@@ -17,6 +17,7 @@ use store::Store;
 use crate::calibrate::Model;
 use crate::cli::{End, complain, say, say_json, table};
 use crate::eval::read_menu;
+use crate::orders;
 use crate::site::Site;
 
 /// Enquiries that are looked at for gaps, the latest.
@@ -37,6 +38,28 @@ pub enum Command {
         /// For a program
         #[arg(long)]
         json: bool,
+    },
+    /// Prints what may be learned from people's answers, until somebody confirms it
+    Drafts {
+        /// For a program
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes a draft an entry, by which customers are answered from then on
+    Confirm {
+        /// The draft, as `drafts` names it
+        draft: String,
+        /// Who says that it may be told to customers; your login name, if not given
+        #[arg(long)]
+        who: Option<String>,
+        /// The question in general words; the customer's own, if not given
+        #[arg(long)]
+        question: Option<String>,
+    },
+    /// Deletes a draft: nothing is learned from that answer
+    Discard {
+        /// The draft, as `drafts` names it
+        draft: String,
     },
     /// What customers ask that nobody has answered, the most frequent first
     Gaps {
@@ -88,11 +111,34 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     match command {
         Command::Import { file } => import(&site.store().await?, &file).await,
         Command::List { json } => list(&site.store().await?.knowledge().await?, json),
+        Command::Drafts { json } => list(&site.store().await?.drafts().await?, json),
+        Command::Confirm { draft, who, question } => {
+            let store = site.store().await?;
+            let who = who.unwrap_or_else(orders::user);
+            let done = store.confirm_draft(&draft, &who, question.as_deref()).await?;
+            told_of_draft(done, &draft, "is an entry of the house now")
+        }
+        Command::Discard { draft } => {
+            let done = site.store().await?.discard_draft(&draft).await?;
+            told_of_draft(done, &draft, "is gone; the answer stays with its enquiry")
+        }
         Command::Gaps { days, model } => show_gaps(site, days, &model).await,
         Command::Check { file } => {
             let entries = match file {
                 Some(file) => read(&file)?,
-                None => site.store().await?.knowledge().await?,
+                None => {
+                    let store = site.store().await?;
+                    let mut entries = store.knowledge().await?;
+                    let drafts = store.drafts().await?;
+                    let ids: Vec<String> = drafts.iter().map(|draft| draft.id.clone()).collect();
+                    entries.extend(drafts);
+                    let mut findings = check::check(&entries, Utc::now().date_naive());
+                    // Of a draft nothing else is to be expected.
+                    findings.retain(
+                        |finding| !matches!(finding, check::Finding::NotApproved(id) if ids.contains(id)),
+                    );
+                    return Ok(tell_findings(&findings, entries.len()));
+                }
             };
             Ok(tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len()))
         }
@@ -126,6 +172,15 @@ fn list(entries: &[Entry], json: bool) -> anyhow::Result<End> {
     }
     say(&rows.to_string());
     Ok(End::Done)
+}
+
+fn told_of_draft(done: bool, draft: &str, said: &str) -> anyhow::Result<End> {
+    if done {
+        say(&format!("'{draft}' {said}"));
+        return Ok(End::Done);
+    }
+    complain(&format!("there is no draft '{draft}': `greenbite knowledge drafts` lists them"));
+    Ok(End::NeedsPerson)
 }
 
 fn tell_findings(findings: &[check::Finding], entries: usize) -> End {

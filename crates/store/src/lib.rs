@@ -15,6 +15,7 @@
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
 //! | [`knowledge`] | `knowledge`: what the house has written down for customers |
+//! | [`answers`] | `answers`: what people answered, and the drafts of `knowledge` that come of it |
 //! | [`proposals`] | `proposals`: what the answerer would answer |
 //! | [`notifications`] | `notifications` |
 //! | [`simulation`] | `simulations` |
@@ -43,6 +44,7 @@
 //! # }
 //! ```
 
+pub mod answers;
 pub mod customers;
 pub mod daily;
 pub mod dashboard;

@@ -146,6 +146,27 @@ async fn an_enquiry_is_shown_with_its_proposed_answer_and_without_it_while_no_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_enquiry_that_waits_for_the_notifier_is_not_lost_because_the_answerer_was_quicker() {
+    let line = Line::with(quick(1)).await.unwrap();
+    line.stop(Service::Notifier, 0).await.unwrap();
+    let id = line.send(&["Can I bring my dog?"]).await.unwrap()[0];
+    // Overdue after 8 s, and looked for every sixth round of 2 s.
+    tokio::time::sleep(Duration::from_secs(26)).await;
+    let (generation, looked): (i32, i64) = sqlx::query_as(
+        "SELECT m.generation, (SELECT count(*) FROM proposals p WHERE p.message_id = m.id) FROM messages m WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_one(line.pool())
+    .await
+    .unwrap();
+    assert_eq!((generation, looked), (1, 1), "it was published again, though it only waits");
+    line.restart(Service::Notifier, 0).await.unwrap();
+    line.wait_until_settled(PATIENCE).await.unwrap();
+    assert_eq!(line.discord.count(), 1);
+    line.stop_stations().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_station_may_be_killed_in_the_middle_of_five_hundred_messages() {
     let line = Line::with(quick(1)).await.unwrap();
     let ids = line.send(&messages(500)).await.unwrap();

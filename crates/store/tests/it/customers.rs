@@ -19,6 +19,8 @@ async fn everything(url: &str) -> String {
         "reviews",
         "enquiries",
         "proposals",
+        "answers",
+        "knowledge",
         "notifications",
     ] {
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
@@ -64,6 +66,7 @@ async fn nothing_of_a_customer_is_left_in_any_row_and_the_figures_stay() {
     };
     store.register_enquiries(&[asked]).await.unwrap();
     store.propose(ids[3], &proposed("there is no SECRET on our menu")).await.unwrap();
+    store.answer_enquiry(ids[3], "SECRET, there is none", "Ada").await.unwrap();
     let mut owner = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!(
         "INSERT INTO menu_options (kind, name, position) VALUES ('topping', 'cheese', 1);

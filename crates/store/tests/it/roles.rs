@@ -141,6 +141,10 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     assert_eq!(store.journey(ids[0]).await.unwrap().unwrap().kitchen.len(), 1);
     assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
     store.latest_enquiries(5).await.unwrap();
+    store.answer_enquiry(ids[2], "No.", "Ada").await.unwrap();
+    let draft = store.drafts().await.unwrap()[0].id.clone();
+    assert!(store.confirm_draft(&draft, "Ada", Some("Is there a helipad?")).await.unwrap());
+    assert!(!store.discard_draft(&draft).await.unwrap(), "it is an entry now");
     assert_eq!(store.tickets(5).await.unwrap().len(), 2);
     let (step, who) = (contracts::kitchen::Step::Ready, "Ada".to_owned());
     store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: Some(1) }).await.unwrap();
@@ -208,6 +212,13 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&dashboard, "UPDATE orders SET total_cents = 1"),
         (&dashboard, "UPDATE order_steps SET who = 'somebody else'"),
         (&dashboard, "UPDATE proposals SET answer = 'changed'"),
+        (&dashboard, "UPDATE answers SET answer = 'changed'"),
+        (&dashboard, "UPDATE knowledge SET answer = 'changed'"),
+        (&answerer, "SELECT 1 FROM answers"),
+        (
+            &operator,
+            "INSERT INTO answers (message_id, answer, as_proposed, answered_by) VALUES (1, 'x', true, 'x')",
+        ),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
         (
