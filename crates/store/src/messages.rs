@@ -408,9 +408,16 @@ pub(crate) async fn insert_all(
     connection: &mut PgConnection,
     messages: &[NewMessage],
 ) -> Result<Vec<Inserted>, Error> {
-    let (named, anonymous): (Vec<&NewMessage>, Vec<&NewMessage>) =
+    let (mut named, anonymous): (Vec<&NewMessage>, Vec<&NewMessage>) =
         messages.iter().partition(|message| message.external_id.is_some());
+    let forgotten = forgotten(&mut *connection, &named).await?;
     let mut by_name: HashMap<(&str, &str), Inserted> = HashMap::new();
+    for (id, source, name) in &forgotten {
+        by_name.insert((source, name), Inserted { id: *id, repeated: true });
+    }
+    named.retain(|message| {
+        !by_name.contains_key(&(&*message.source, message.external_id.as_deref().unwrap_or_default()))
+    });
 
     let (sources, names, customers, texts, times) = columns(&named);
     let fresh = sqlx::query!(
@@ -476,6 +483,26 @@ pub(crate) async fn insert_all(
         })
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| Error::unreadable("fewer rows than messages came in"))
+}
+
+/// Those that came before and are nobody's by now: their row, their source and the name under which they come again.
+async fn forgotten(
+    connection: &mut PgConnection,
+    named: &[&NewMessage],
+) -> Result<Vec<(MessageId, String, String)>, Error> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sources, names, ..) = columns(named);
+    let rows = sqlx::query!(
+        r#"SELECT m.id, new.source AS "source!", new.external_id AS "external_id!"
+           FROM unnest($1::text[], $2::text[]) AS new (source, external_id)
+           JOIN messages m ON m.source = new.source AND m.external_id = forgotten_id(new.source, new.external_id)"#,
+        &sources as &[&str],
+        &names as &[Option<&str>],
+    );
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (MessageId(row.id), row.source, row.external_id)).collect())
 }
 
 type Columns<'a> =
