@@ -1,18 +1,17 @@
 //! `greenbite knowledge`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use chrono::{Datelike, Days, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use contracts::kitchen::State;
 use knowledge::answer::{Answer, Source};
 use knowledge::{Answerer, Doors, Entry, Truth, check, entry, facts, gaps};
-use menu::{Lexicon, MenuHandle};
+use menu::{Lexicon, MenuHandle, SoldOutHandle};
 use menu_validator::model;
 use runtime::Restaurant;
-use store::Store;
 
 use crate::calibrate::Model;
 use crate::cli::{End, complain, say, say_json, table};
@@ -86,7 +85,7 @@ pub struct Eval {
 /// Runs it.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     match command {
-        Command::Import { file } => import(&site.store().await?, &file).await,
+        Command::Import { file } => import(site, &file).await,
         Command::List { json } => list(&site.store().await?.knowledge().await?, json),
         Command::Gaps { days, model } => show_gaps(site, days, &model).await,
         Command::Check { file } => {
@@ -94,14 +93,19 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                 Some(file) => read(&file)?,
                 None => site.store().await?.knowledge().await?,
             };
-            Ok(tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len()))
+            Ok(tell_findings(&check::check(&entries, today(site)), entries.len()))
         }
         Command::Ask { text, model } => ask(site, &text, &model).await,
         Command::Eval(args) => eval(&args).await,
     }
 }
 
-async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
+/// The day by the restaurant's clock: entries hold from midnight to midnight there.
+fn today(site: &Site) -> NaiveDate {
+    site.settings.restaurant.clock(Utc::now()).date_naive()
+}
+
+async fn import(site: &Site, file: &Path) -> anyhow::Result<End> {
     let entries = match read(file) {
         Ok(entries) => entries,
         Err(mistakes) => {
@@ -109,9 +113,9 @@ async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
             return Ok(End::SomeRejected);
         }
     };
-    store.replace_knowledge(&entries).await?;
+    site.store().await?.replace_knowledge(&entries).await?;
     say(&format!("{} entries of {} are what the house knows now", entries.len(), file.display()));
-    tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len());
+    tell_findings(&check::check(&entries, today(site)), entries.len());
     Ok(End::Done)
 }
 
@@ -162,7 +166,7 @@ async fn show_gaps(site: &Site, days: u64, model: &Model) -> anyhow::Result<End>
 
 async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     let (house, answerer) = house(site, model).await?;
-    let order = match facts::order_number(text) {
+    let order = match facts::order_number(text, &house.lexicon) {
         Some(number) => site.store().await?.order_state(number).await?.map(|state| (number, state)),
         None => None,
     };
@@ -186,25 +190,33 @@ async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
 struct House {
     lexicon: std::sync::Arc<Lexicon>,
     currency: String,
+    sold_out: HashSet<String>,
     doors: Doors,
 }
 
 impl House {
     fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
-        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
+        Truth {
+            lexicon: &self.lexicon,
+            currency: &self.currency,
+            sold_out: &self.sold_out,
+            doors: self.doors,
+            order,
+        }
     }
 }
 
 async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> {
     let store = site.store().await?;
-    let today = Utc::now().date_naive();
+    let today = today(site);
     let entries: Vec<Entry> = store.knowledge().await?.into_iter().filter(|e| e.holds_on(today)).collect();
     if entries.is_empty() {
         bail!("the house knows nothing yet: `greenbite knowledge import data/knowledge.csv` changes that");
     }
+    let sold_out = SoldOutHandle::new(store.clone(), site.cache()).now().await?.keys(Utc::now());
     let lexicon = MenuHandle::new(store, site.cache()).lexicon().await?;
     let restaurant = &site.settings.restaurant;
-    let house = House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) };
+    let house = House { lexicon, currency: restaurant.currency.clone(), sold_out, doors: doors(restaurant) };
     Ok((house, answerer(entries, model).await))
 }
 
@@ -216,8 +228,8 @@ fn doors(restaurant: &Restaurant) -> Doors {
     match restaurant.hours.opening_at(now) {
         Some(opening) => Doors::Open(opening.until.time()),
         None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
-            let days = (next.from.date_naive() - now.date_naive()).num_days();
-            (days.unsigned_abs(), next.from.weekday(), next.from.time())
+            let day = next.from.date_naive();
+            ((day - now.date_naive()).num_days().unsigned_abs(), day, next.from.time())
         })),
     }
 }
@@ -265,6 +277,7 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
     let house = House {
         lexicon: std::sync::Arc::new(Lexicon::new(menu)),
         currency: "$".to_owned(),
+        sold_out: HashSet::new(),
         doors: Doors::Closed(None),
     };
     let truth = house.truth(Some((1, State::Preparing)));
