@@ -38,7 +38,7 @@ GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_ingest;
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
     TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator, greenbite_answerer;
-GRANT SELECT ON sold_out TO greenbite_menu_validator;
+GRANT SELECT ON sold_out TO greenbite_menu_validator, greenbite_answerer;
 
 -- Registers. What customers wrote comes by the event: the column `text` stays closed, as do the notifications.
 -- Who sent it, and when: for the limits of orders a minute.

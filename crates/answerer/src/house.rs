@@ -1,11 +1,12 @@
 //! What is true of the house at this moment.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::{Datelike, Utc};
+use chrono::Utc;
 use contracts::kitchen::State;
 use knowledge::{Doors, Truth};
-use menu::Lexicon;
+use menu::{Lexicon, SoldOut};
 use runtime::Restaurant;
 
 /// What is true of the house, to be asked many times.
@@ -14,19 +15,28 @@ pub struct House {
     pub lexicon: Arc<Lexicon>,
     /// Of the menu's prices.
     pub currency: String,
+    /// Keys of the items that are sold out.
+    pub sold_out: HashSet<String>,
     /// Whether it is open.
     pub doors: Doors,
 }
 
 impl House {
     /// As it is now.
-    pub fn now(lexicon: Arc<Lexicon>, restaurant: &Restaurant) -> House {
-        House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) }
+    pub fn now(lexicon: Arc<Lexicon>, sold_out: &SoldOut, restaurant: &Restaurant) -> House {
+        let sold_out = sold_out.keys(Utc::now());
+        House { lexicon, currency: restaurant.currency.clone(), sold_out, doors: doors(restaurant) }
     }
 
     /// For a question, with the customer's order where it is known.
     pub fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
-        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
+        Truth {
+            lexicon: &self.lexicon,
+            currency: &self.currency,
+            sold_out: &self.sold_out,
+            doors: self.doors,
+            order,
+        }
     }
 }
 
@@ -38,8 +48,8 @@ fn doors(restaurant: &Restaurant) -> Doors {
     match restaurant.hours.opening_at(now) {
         Some(opening) => Doors::Open(opening.until.time()),
         None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
-            let days = (next.from.date_naive() - now.date_naive()).num_days();
-            (days.unsigned_abs(), next.from.weekday(), next.from.time())
+            let day = next.from.date_naive();
+            ((day - now.date_naive()).num_days().unsigned_abs(), day, next.from.time())
         })),
     }
 }

@@ -9,7 +9,7 @@ pub mod library;
 pub mod stage;
 
 use contracts::Code;
-use menu::{Cache, MenuHandle};
+use menu::{Cache, MenuHandle, SoldOutHandle};
 use menu_validator::model;
 use runtime::{App, Handle, StartError};
 use store::Store;
@@ -26,7 +26,9 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     app.server("database", Code::DatabaseOutage, store.probe());
-    let menu = MenuHandle::new(store.clone(), Cache::new(&app.settings().memcached.address));
+    let cache = Cache::new(&app.settings().memcached.address);
+    let sold_out = SoldOutHandle::new(store.clone(), cache.clone());
+    let menu = MenuHandle::new(store.clone(), cache);
     let probe = menu.clone();
     app.dependency("menu", Code::NoMenu, move || {
         let menu = probe.clone();
@@ -46,7 +48,7 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     app.task("model", async move {
         stopping.run_until_cancelled(model_comes(waiting, config, handle)).await;
     });
-    app.stage(Enquiries::new(store, menu, library, restaurant));
+    app.stage(Enquiries::new(store, menu, sold_out, library, restaurant));
     Ok(())
 }
 

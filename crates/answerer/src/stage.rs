@@ -5,7 +5,7 @@ use contracts::topology::ANSWERER;
 use contracts::{Answered, Code, ConsumerSpec, Decision, Message, Proposal, Registered, Registration, Topic};
 use knowledge::answer::{Answer, Source};
 use knowledge::facts;
-use menu::MenuHandle;
+use menu::{Lexicon, MenuHandle, SoldOutHandle};
 use runtime::{Context, Outcome, Restaurant, Stage, StageError};
 use store::Store;
 use store::proposals::Looked;
@@ -17,18 +17,26 @@ use crate::library::Library;
 pub struct Enquiries {
     store: Store,
     menu: MenuHandle,
+    sold_out: SoldOutHandle,
     library: Library,
     restaurant: Restaurant,
 }
 
 impl Enquiries {
-    /// With the database, the menu, what the house has written down, and its hours and currency.
-    pub fn new(store: Store, menu: MenuHandle, library: Library, restaurant: Restaurant) -> Self {
-        Enquiries { store, menu, library, restaurant }
+    /// With the database, the menu, what is sold out, what the house has written down, and its hours and currency.
+    pub fn new(
+        store: Store,
+        menu: MenuHandle,
+        sold_out: SoldOutHandle,
+        library: Library,
+        restaurant: Restaurant,
+    ) -> Self {
+        Enquiries { store, menu, sold_out, library, restaurant }
     }
 
     async fn look(&self, message: &Message) -> Result<Looked, StageError> {
-        let house = House::now(self.menu.lexicon().await?, &self.restaurant);
+        let sold_out = self.sold_out.now().await?;
+        let house = House::now(self.menu.lexicon().await?, &sold_out, &self.restaurant);
         let order = self.order_of(message).await?;
         let answerer = self.library.answerer().await?;
         let (answer, decided_by) = answerer.answer(&message.text, &house.truth(order)).await;
@@ -71,14 +79,14 @@ impl Enquiries {
 }
 
 /// What the validator would answer to an order of something that is not on the menu.
-fn by_menu(reply: &str, message: &Message) -> Looked {
+fn by_menu(reply: &str, message: &Message, lexicon: &Lexicon) -> Looked {
     let proposal = Proposal {
         text: reply.to_owned(),
         source: "menu".to_owned(),
         topic: "menu".to_owned(),
         language: "en".to_owned(),
         sure: None,
-        careful: facts::is_of_health(&message.text, "en"),
+        careful: facts::is_of_health(&message.text, lexicon),
     };
     looked(proposal, "menu-validator".to_owned())
 }
@@ -106,7 +114,7 @@ impl Stage for Enquiries {
             return Err(StageError::permanent(Code::Malformed, reason));
         };
         let looked = match proposed_reply {
-            Some(reply) => by_menu(&reply, &message),
+            Some(reply) => by_menu(&reply, &message, &*self.menu.lexicon().await?),
             None => self.look(&message).await?,
         };
         let (stands, new) = self.store.propose(message.id, &looked).await?;

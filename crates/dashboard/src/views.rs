@@ -9,10 +9,12 @@ use contracts::{Code, MessageId, Topic, TrailEntry, header};
 use daybook::Day;
 use futures::future::join_all;
 use greenbite::report::DayInFigures;
+use knowledge::health::{self, Piece};
 use runtime::{BusError, Trace};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::dashboard::{ListedEnquiry, ListedMessage, ListedOrder};
+use store::kitchen::Ticket;
 
 use crate::Page;
 use crate::dead_letters::Letter;
@@ -228,9 +230,35 @@ fn enquiry(listed: &ListedEnquiry) -> Value {
     value
 }
 
+/// A ticket with what its customer says of allergens.
+#[derive(Serialize)]
+struct Shown {
+    /// The allergens that the customer must not have; none where the customer speaks of none.
+    warning: Option<Vec<&'static str>>,
+    /// The customer's words.
+    words: Vec<Piece>,
+    /// The wishes that name an allergen.
+    delicate: Vec<String>,
+    #[serde(flatten)]
+    ticket: Ticket,
+}
+
+impl Shown {
+    fn new(ticket: Ticket) -> Shown {
+        let wishes = ticket.lines.iter().flat_map(|line| &line.modifiers).map(|modifier| &modifier.name);
+        let delicate = wishes.filter(|name| health::names_allergen(name, &[])).cloned().collect();
+        Shown {
+            warning: health::warning(&ticket.text),
+            words: health::pieces(&ticket.text),
+            delicate,
+            ticket,
+        }
+    }
+}
+
 /// `GET /api/kitchen`: the newest tickets, oldest first, and the server's time, by which their age is told.
 pub async fn kitchen(State(page): State<Page>) -> Answer<Value> {
-    let tickets = page.store.tickets(LISTED).await?;
+    let tickets: Vec<Shown> = page.store.tickets(LISTED).await?.into_iter().map(Shown::new).collect();
     Ok(Json(json!({ "now": chrono::Utc::now(), "tickets": tickets, "most": LISTED })))
 }
 

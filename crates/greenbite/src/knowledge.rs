@@ -1,16 +1,16 @@
 //! `greenbite knowledge`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use answerer::house::House;
 use anyhow::{Context, bail};
-use chrono::{Days, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use contracts::kitchen::State;
 use knowledge::answer::{Answer, Source};
 use knowledge::{Answerer, Doors, Entry, check, entry, facts, gaps};
-use menu::{Lexicon, MenuHandle};
+use menu::{Lexicon, MenuHandle, SoldOutHandle};
 use menu_validator::model;
 use store::Store;
 
@@ -109,7 +109,7 @@ pub struct Eval {
 /// Runs it.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     match command {
-        Command::Import { file } => import(&site.store().await?, &file).await,
+        Command::Import { file } => import(site, &file).await,
         Command::List { json } => list(&site.store().await?.knowledge().await?, json),
         Command::Drafts { json } => list(&site.store().await?.drafts().await?, json),
         Command::Confirm { draft, who, question } => {
@@ -132,7 +132,7 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                     let drafts = store.drafts().await?;
                     let ids: Vec<String> = drafts.iter().map(|draft| draft.id.clone()).collect();
                     entries.extend(drafts);
-                    let mut findings = check::check(&entries, Utc::now().date_naive());
+                    let mut findings = check::check(&entries, today(site));
                     // Of a draft nothing else is to be expected.
                     findings.retain(
                         |finding| !matches!(finding, check::Finding::NotApproved(id) if ids.contains(id)),
@@ -140,14 +140,19 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
                     return Ok(tell_findings(&findings, entries.len()));
                 }
             };
-            Ok(tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len()))
+            Ok(tell_findings(&check::check(&entries, today(site)), entries.len()))
         }
         Command::Ask { text, model } => ask(site, &text, &model).await,
         Command::Eval(args) => eval(&args).await,
     }
 }
 
-async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
+/// The day by the restaurant's clock: entries hold from midnight to midnight there.
+fn today(site: &Site) -> NaiveDate {
+    site.settings.restaurant.clock(Utc::now()).date_naive()
+}
+
+async fn import(site: &Site, file: &Path) -> anyhow::Result<End> {
     let entries = match read(file) {
         Ok(entries) => entries,
         Err(mistakes) => {
@@ -155,9 +160,9 @@ async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
             return Ok(End::SomeRejected);
         }
     };
-    store.replace_knowledge(&entries).await?;
+    site.store().await?.replace_knowledge(&entries).await?;
     say(&format!("{} entries of {} are what the house knows now", entries.len(), file.display()));
-    tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len());
+    tell_findings(&check::check(&entries, today(site)), entries.len());
     Ok(End::Done)
 }
 
@@ -217,7 +222,7 @@ async fn show_gaps(site: &Site, days: u64, model: &Model) -> anyhow::Result<End>
 
 async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     let (house, answerer) = house(site, model).await?;
-    let order = match facts::order_number(text) {
+    let order = match facts::order_number(text, &house.lexicon) {
         Some(number) => site.store().await?.order_state(number).await?.map(|state| (number, state)),
         None => None,
     };
@@ -239,13 +244,14 @@ async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
 
 async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> {
     let store = site.store().await?;
-    let today = Utc::now().date_naive();
+    let today = today(site);
     let entries: Vec<Entry> = store.knowledge().await?.into_iter().filter(|e| e.holds_on(today)).collect();
     if entries.is_empty() {
         bail!("the house knows nothing yet: `greenbite knowledge import data/knowledge.csv` changes that");
     }
+    let sold_out = SoldOutHandle::new(store.clone(), site.cache()).now().await?;
     let lexicon = MenuHandle::new(store, site.cache()).lexicon().await?;
-    let house = House::now(lexicon, &site.settings.restaurant);
+    let house = House::now(lexicon, &sold_out, &site.settings.restaurant);
     Ok((house, read_by(entries, model).await))
 }
 
@@ -292,6 +298,7 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
     let house = House {
         lexicon: std::sync::Arc::new(Lexicon::new(menu)),
         currency: "$".to_owned(),
+        sold_out: HashSet::new(),
         doors: Doors::Closed(None),
     };
     let truth = house.truth(Some((1, State::Preparing)));

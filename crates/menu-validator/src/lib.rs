@@ -98,7 +98,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         });
     }
     let house = app.settings().restaurant.clone();
-    app.stage(MenuValidator::new(menu, sold_out, house, bench));
+    let handle = app.handle();
+    app.stage(MenuValidator::new(menu, sold_out, house, bench, handle));
     Ok(())
 }
 

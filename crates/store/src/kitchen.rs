@@ -115,7 +115,9 @@ pub enum StepError {
         step: Step,
     },
     /// Somebody has taken another step since the order was looked at.
-    #[error("order {number} is {state} meanwhile: '{step}' was not taken. Look again, and press once more.")]
+    #[error(
+        "somebody else was faster: order {number} is {state} now, so '{step}' was not done. Look at it, and press again if it is still to be done."
+    )]
     Overtaken {
         /// The order's number.
         number: i64,

@@ -1,4 +1,5 @@
-//! The ledger: whether every message is in exactly one place, was told of once, and the money adds up.
+//! The ledger: whether every message is in exactly one place, was told of once, the money adds up, and every order's
+//! history in the kitchen is a possible one.
 //!
 //! `greenbite ledger` asks it of a line that works, the chaos run of one that was broken on purpose.
 
@@ -6,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use contracts::kitchen::STEPS;
 use serde::Serialize;
 
 use crate::{Error, Store};
@@ -117,6 +119,8 @@ impl Store {
         audit.told().await?;
         audit.untold().await?;
         audit.settled_and_dead().await?;
+        audit.steps().await?;
+        audit.states().await?;
         let Audit { tx, mut ledger, .. } = audit;
         tx.commit().await?;
         ledger.findings.sort();
@@ -389,6 +393,58 @@ impl Audit<'_> {
         .await?;
         for row in both {
             self.find(row.id, format!("is settled as {} and lies among the dead letters", row.outcome));
+        }
+        Ok(())
+    }
+
+    /// Steps in the kitchen that nobody can have taken after the step before.
+    async fn steps(&mut self) -> Result<(), Error> {
+        let (before, after): (Vec<&str>, Vec<&str>) = STEPS
+            .iter()
+            .flat_map(|row| row.from.iter().map(move |from| (from.as_str(), row.to.as_str())))
+            .unzip();
+        let impossible = sqlx::query!(
+            r#"WITH taken AS (
+                   SELECT s.message_id, s.step, s.state, lag(s.state, 1, 'accepted') OVER history AS before,
+                          row_number() OVER history AS place
+                   FROM order_steps s JOIN messages m ON m.id = s.message_id
+                   WHERE $1::timestamptz IS NULL OR m.received_at >= $1
+                   WINDOW history AS (PARTITION BY s.message_id ORDER BY s.step))
+               SELECT message_id AS "id!", step AS "step!", before AS "before!", state AS "state!" FROM taken
+               WHERE step <> place
+                  OR NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS possible (before, after)
+                                 WHERE possible.before = taken.before AND possible.after = taken.state)
+               ORDER BY 1, 2 LIMIT $4"#,
+            self.question.since,
+            &before as &[&str],
+            &after as &[&str],
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in impossible {
+            let what = format!("step {} of its order leads from {} to {}", row.step, row.before, row.state);
+            self.find(row.id, what);
+        }
+        Ok(())
+    }
+
+    /// Orders that are in another state than their last step led to.
+    async fn states(&mut self) -> Result<(), Error> {
+        let elsewhere = sqlx::query!(
+            r#"SELECT o.message_id AS id, o.state, coalesce(s.state, 'accepted') AS "last!"
+               FROM orders o JOIN messages m ON m.id = o.message_id
+                    LEFT JOIN LATERAL (SELECT state FROM order_steps WHERE message_id = o.message_id
+                                       ORDER BY step DESC LIMIT 1) s ON true
+               WHERE ($1::timestamptz IS NULL OR m.received_at >= $1) AND o.state <> coalesce(s.state, 'accepted')
+               ORDER BY 1 LIMIT $2"#,
+            self.question.since,
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in elsewhere {
+            self.find(row.id, format!("its order is {}, and its last step led to {}", row.state, row.last));
         }
         Ok(())
     }

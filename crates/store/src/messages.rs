@@ -429,9 +429,16 @@ pub(crate) async fn insert_all(
     traceparents: &[String],
 ) -> Result<Vec<Inserted>, Error> {
     let traceparents = traceparents.iter().map(|trace| Some(trace.as_str())).chain(std::iter::repeat(None));
-    let (named, anonymous): (Vec<Traced>, Vec<Traced>) =
+    let (mut named, anonymous): (Vec<Traced>, Vec<Traced>) =
         messages.iter().zip(traceparents).partition(|(message, _)| message.external_id.is_some());
+    let forgotten = forgotten(&mut *connection, &named).await?;
     let mut by_name: HashMap<(&str, &str), Inserted> = HashMap::new();
+    for (id, source, name) in &forgotten {
+        by_name.insert((source, name), Inserted { id: *id, repeated: true });
+    }
+    named.retain(|(message, _)| {
+        !by_name.contains_key(&(&*message.source, message.external_id.as_deref().unwrap_or_default()))
+    });
 
     let Columns { sources, names, customers, texts, times, traces } = Columns::of(&named);
     let fresh = sqlx::query!(
@@ -525,4 +532,24 @@ impl<'a> Columns<'a> {
             traces: messages.iter().map(|(_, trace)| *trace).collect(),
         }
     }
+}
+
+/// Those that came before and are nobody's by now: their row, their source and the name under which they come again.
+async fn forgotten(
+    connection: &mut PgConnection,
+    named: &[Traced<'_>],
+) -> Result<Vec<(MessageId, String, String)>, Error> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Columns { sources, names, .. } = Columns::of(named);
+    let rows = sqlx::query!(
+        r#"SELECT m.id, new.source AS "source!", new.external_id AS "external_id!"
+           FROM unnest($1::text[], $2::text[]) AS new (source, external_id)
+           JOIN messages m ON m.source = new.source AND m.external_id = forgotten_id(new.source, new.external_id)"#,
+        &sources as &[&str],
+        &names as &[Option<&str>],
+    );
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (MessageId(row.id), row.source, row.external_id)).collect())
 }
