@@ -18,12 +18,13 @@ fn main() -> ExitCode {
         "menu-validator" => runtime::main(Service::MenuValidator, menu_validator::build),
         "registrar" => runtime::main(Service::Registrar, registrar::build),
         "notifier" => runtime::main(Service::Notifier, notifier::build),
+        "replier" => runtime::main(Service::Replier, replier::build),
         "dashboard" => runtime::main(Service::Dashboard, dashboard::build),
         "greenbite" => greenbite::cli::main(),
         _ => {
             eprintln!(
                 "{name}: this file is every program of GreenBite's line; start it by the name of one: ingest, \
-                 classifier, extractor, menu-validator, registrar, notifier, dashboard or greenbite"
+                 classifier, extractor, menu-validator, registrar, notifier, replier, dashboard or greenbite"
             );
             ExitCode::from(64)
         }

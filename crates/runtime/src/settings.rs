@@ -159,6 +159,8 @@ impl Database {
             Service::Registrar => 3,
             // One transaction claims while another one marks.
             Service::Notifier => 2,
+            // Each channel claims and notes; Telegram's door has a key, and takes messages in.
+            Service::Replier => 4,
             // One process for all browsers.
             Service::Dashboard => 6,
             Service::Greenbite => 4,

@@ -16,6 +16,7 @@
 //! | [`enquiries`] | `enquiries` |
 //! | [`knowledge`] | `knowledge`: what the house has written down for customers |
 //! | [`notifications`] | `notifications` |
+//! | [`replies`] | `replies`, `reply_channels`: what customers are told |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
 //! | [`report`] | a day in figures, over all of them |
@@ -40,6 +41,7 @@ pub mod notifications;
 pub mod orders;
 pub mod pace;
 pub mod registration;
+pub mod replies;
 pub mod report;
 pub mod reviews;
 pub mod roles;
