@@ -74,7 +74,7 @@ pub struct Message {
     pub generation: u32,
     /// When the restaurant got it.
     pub received_at: DateTime<Utc>,
-    /// The door that it came in by: `http`, `csv`, `watch`, `simulation`, `dashboard`.
+    /// The door that it came in by: `http`, `csv`, `watch`, `simulation`, `dashboard`, `telegram`.
     pub source: String,
     /// An opaque key of the customer, where the channel gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

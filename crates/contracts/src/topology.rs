@@ -37,6 +37,8 @@ pub enum Service {
     Answerer,
     /// Tells the kitchen.
     Notifier,
+    /// Tells customers, where a channel to them is set; beside the line, since it reads and writes the database alone.
+    Replier,
     /// The web page.
     Dashboard,
     /// The operator's command.
@@ -65,6 +67,7 @@ impl Service {
             Service::Registrar => "registrar",
             Service::Answerer => "answerer",
             Service::Notifier => "notifier",
+            Service::Replier => "replier",
             Service::Dashboard => "dashboard",
             Service::Greenbite => "greenbite",
         }
@@ -287,6 +290,13 @@ pub fn users() -> Vec<User> {
             format!("$JS.ACK.*.*.{DEAD_LETTER_STREAM}.{ADVISORY_DURABLE}.>"),
         ]);
     }
+
+    // Reads no durable and publishes no event: it answers only who asks it about itself.
+    users.push(User {
+        name: Service::Replier.as_str(),
+        publish: answers().to_vec(),
+        subscribe: vec![format!("{}.>", Service::Replier.inbox_prefix()), "$SRV.>".to_owned()],
+    });
 
     // Creates stream and durables, and repairs: `greenbite provision`.
     users.push(User {

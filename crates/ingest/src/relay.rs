@@ -250,6 +250,7 @@ fn door(source: &str) -> &str {
         "watch" => "the watched file",
         "simulation" => "the simulation",
         "dashboard" => "the dashboard",
+        "telegram" => "Telegram",
         other => other,
     }
 }

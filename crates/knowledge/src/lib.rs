@@ -32,3 +32,4 @@ pub use base::Base;
 pub use entry::Entry;
 pub use facts::{Doors, Fact, Truth};
 pub use meaning::Answerer;
+pub use words::language;

@@ -19,12 +19,13 @@ fn main() -> ExitCode {
         "registrar" => runtime::main(Service::Registrar, registrar::build),
         "answerer" => runtime::main(Service::Answerer, answerer::build),
         "notifier" => runtime::main(Service::Notifier, notifier::build),
+        "replier" => runtime::main(Service::Replier, replier::build),
         "dashboard" => runtime::main(Service::Dashboard, dashboard::build),
         "greenbite" => greenbite::cli::main(),
         _ => {
             eprintln!(
                 "{name}: this file is every program of GreenBite's line; start it by the name of one: ingest, \
-                 classifier, extractor, menu-validator, registrar, answerer, notifier, dashboard or greenbite"
+                 classifier, extractor, menu-validator, registrar, answerer, notifier, replier, dashboard or greenbite"
             );
             ExitCode::from(64)
         }

@@ -87,6 +87,7 @@ const ALL_TABLES: [Service; 9] = [
     Service::Registrar,
     Service::Answerer,
     Service::Notifier,
+    Service::Replier,
     Service::Dashboard,
     Service::Greenbite,
 ];

@@ -161,6 +161,8 @@ impl Database {
             Service::Answerer => 1,
             // One transaction claims while another one marks.
             Service::Notifier => 2,
+            // Each channel claims and notes; Telegram's door has a key, and takes messages in.
+            Service::Replier => 4,
             // One process for all browsers.
             Service::Dashboard => 6,
             Service::Greenbite => 4,

@@ -18,6 +18,7 @@
 //! | [`answers`] | `answers`: what people answered, and the drafts of `knowledge` that come of it |
 //! | [`proposals`] | `proposals`: what the answerer would answer |
 //! | [`notifications`] | `notifications` |
+//! | [`replies`] | `replies`, `reply_channels`: what customers are told |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
 //! | [`report`] | a day in figures, over all of them |
@@ -62,6 +63,7 @@ pub mod orders;
 pub mod pace;
 pub mod proposals;
 pub mod registration;
+pub mod replies;
 pub mod report;
 pub mod reviews;
 pub mod roles;

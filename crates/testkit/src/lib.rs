@@ -26,6 +26,7 @@ mod postgres;
 mod process;
 mod programs;
 pub mod readme;
+pub mod telegram;
 mod watchdog;
 
 pub use home::{Home, random_password, unprivileged_user};

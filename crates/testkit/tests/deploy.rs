@@ -360,6 +360,8 @@ fn every_password_that_is_asked_for_is_made_and_every_variable_of_the_example_is
             "an owner decides {name}, and .env.example does not tell of it"
         );
     }
+    // Compose itself asks for this one.
+    asked.insert("COMPOSE_PROFILES".to_owned());
     for line in example.lines() {
         let (name, _) = line.trim_start_matches('#').split_once('=').unwrap_or_default();
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {

@@ -62,6 +62,7 @@ async fn nothing_of_a_customer_is_left_in_any_row_and_the_figures_stay() {
         reason: "SECRET".to_owned(),
         proposed_reply: Some("no SECRET".to_owned()),
         not_on_menu: vec!["SECRET roll".to_owned(), "SECRET tea".to_owned()],
+        closest: None,
         ..enquiry(ids[3])
     };
     store.register_enquiries(&[asked]).await.unwrap();

@@ -97,6 +97,7 @@ fn enquiry(message_id: MessageId) -> NewEnquiry {
         reason: "Wants to know where to park.".to_owned(),
         proposed_reply: Some("Behind the house.".to_owned()),
         not_on_menu: Vec::new(),
+        closest: None,
         settled: None,
     }
 }

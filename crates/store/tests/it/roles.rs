@@ -66,6 +66,11 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.kept_since_before(chrono::DateTime::UNIX_EPOCH, 10).await.unwrap();
     assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
 
+    // Whoever takes a step writes what its customer is told, and may not see it.
+    let replier = database.url_of(Service::Replier).await;
+    let replies = Store::connect(&replier, 2).await.unwrap();
+    replies.open_reply_channels(&["webhook"], LEASE).await.unwrap();
+
     let registrar = database.url_of(Service::Registrar).await;
     let store = Store::connect(&registrar, 4).await.unwrap();
     store.register_orders(&[order(ids[0])]).await.unwrap();
@@ -102,6 +107,15 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.mark_sent(&[sent]).await.unwrap();
     store.claim_notifications(&[claim], LEASE).await.unwrap();
 
+    let sending =
+        store::replies::Sending { channel: "webhook", lease: LEASE, patience: LEASE, repeatable: true };
+    let reply = replies.claim_replies(&sending, 1).await.unwrap().remove(0);
+    assert_eq!(reply.message.id, ids[0]);
+    let given_up = store::replies::ReplyOutcome::GivenUp("it is a test".to_owned());
+    replies.note_reply(&reply, &given_up).await.unwrap();
+    drop(replies.take_telegram_key().await.unwrap().unwrap());
+    replies.insert_message(&message("from Telegram")).await.unwrap();
+
     let operator = database.url_of(Service::Greenbite).await;
     let store = Store::connect(&operator, 4).await.unwrap();
     let menu = store::menu::MenuRows { version: "v1".to_owned(), items: Vec::new(), options: Vec::new() };
@@ -114,6 +128,9 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
     store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: None }).await.unwrap();
     store.journey(ids[0]).await.unwrap().unwrap();
+    assert_eq!(store.failed_replies(5).await.unwrap().len(), 1);
+    assert!(store.reply_again(reply.id).await.unwrap());
+    assert!(!store.reply_done(reply.id).await.unwrap(), "it has not failed");
     store.report(&[chrono::Utc::now()], chrono::Utc::now()).await.unwrap();
     store.corrections().await.unwrap();
     store.known(&store.whom("guest-7").await.unwrap().unwrap()).await.unwrap();
@@ -192,6 +209,13 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&answerer, "DELETE FROM knowledge"),
         (&answerer, "SELECT anonymise('{1}')"),
         (&registrar, "SELECT 1 FROM proposals"),
+        (&registrar, "SELECT 1 FROM replies"),
+        (&replier, "UPDATE replies SET customer = 'somebody else'"),
+        (&replier, "DELETE FROM replies"),
+        (&replier, "UPDATE orders SET state = 'voided'"),
+        (&replier, "UPDATE messages SET text = 'changed'"),
+        (&replier, "SELECT 1 FROM reviews"),
+        (&operator, "UPDATE replies SET customer = 'somebody else'"),
         (&registrar, "SELECT 1 FROM notifications"),
         (&registrar, "SELECT text FROM messages"),
         (&registrar, "UPDATE messages SET generation = 2"),
