@@ -15,7 +15,7 @@ if ! said=$(sql --command 'SELECT' 2>&1); then
     exit 1
 fi
 
-for role in ingest classifier extractor menu_validator registrar notifier dashboard operator; do
+for role in ingest classifier extractor menu_validator registrar answerer notifier replier dashboard operator; do
     variable="GREENBITE_DATABASE_PASSWORD_$(echo "$role" | tr '[:lower:]' '[:upper:]')"
     eval "password=\${$variable:?}"
     sql --set role="greenbite_$role" --set password="$password" <<'SQL'

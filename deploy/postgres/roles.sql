@@ -9,8 +9,9 @@ DECLARE
     role text;
 BEGIN
     FOREACH role IN ARRAY ARRAY['greenbite_ingest', 'greenbite_classifier', 'greenbite_extractor',
-                                'greenbite_menu_validator', 'greenbite_registrar', 'greenbite_notifier',
-                                'greenbite_dashboard', 'greenbite_operator'] LOOP
+                                'greenbite_menu_validator', 'greenbite_registrar', 'greenbite_answerer',
+                                'greenbite_notifier', 'greenbite_replier', 'greenbite_dashboard',
+                                'greenbite_operator'] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN', role);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -37,8 +38,8 @@ GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_ingest;
 
 -- Read the menu where the cache does not have it.
 GRANT SELECT ON menu_version, menu_items, menu_options
-    TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator;
-GRANT SELECT ON sold_out TO greenbite_menu_validator;
+    TO greenbite_classifier, greenbite_extractor, greenbite_menu_validator, greenbite_answerer;
+GRANT SELECT ON sold_out TO greenbite_menu_validator, greenbite_answerer;
 
 -- Registers. What customers wrote comes by the event: the column `text` stays closed, as do the notifications.
 -- Who sent it, and when: for the limits of orders a minute.
@@ -47,28 +48,44 @@ GRANT UPDATE (outcome, outcome_at) ON messages TO greenbite_registrar;
 GRANT SELECT, INSERT ON orders, order_items, reviews, enquiries TO greenbite_registrar;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_registrar;
 
--- Claims and marks notifications; everything else comes by the event.
+-- Proposes answers: by what the house knows, and how far a customer's order is. What customers wrote comes by the event.
+GRANT SELECT ON knowledge TO greenbite_answerer;
+GRANT SELECT (id, outcome, customer, received_at) ON messages TO greenbite_answerer;
+GRANT SELECT (id, message_id, state) ON orders TO greenbite_answerer;
+GRANT SELECT, INSERT ON proposals TO greenbite_answerer;
+
+-- Claims and marks notifications, and looks for the answer that is proposed; everything else comes by the event.
+GRANT SELECT ON proposals TO greenbite_notifier;
 GRANT SELECT, INSERT ON notifications TO greenbite_notifier;
 GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, discord_message_id)
     ON notifications TO greenbite_notifier;
 
+-- Says by which channels customers are answered, and answers; what it tells of it reads, and Telegram's messages it takes in.
+-- The rows themselves are written by whoever takes the step, with the rights of a trigger.
+GRANT SELECT, INSERT, UPDATE, DELETE ON reply_channels TO greenbite_replier;
+GRANT SELECT ON replies, orders, order_items, order_steps, enquiries TO greenbite_replier;
+GRANT UPDATE (due_at, attempts, sending, trouble, outcome, finished_at) ON replies TO greenbite_replier;
+GRANT SELECT, INSERT ON messages TO greenbite_replier;
+
 -- Shows everything, takes messages in, notes a person's decisions and the kitchen's steps, replays and discards dead letters, runs the
 -- simulation, and clears a class's data. It neither registers nor announces, and the menu is not its to change.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, notifications, simulations TO greenbite_dashboard;
+    enquiries, proposals, answers, knowledge, notifications, simulations, replies TO greenbite_dashboard;
+GRANT INSERT ON answers, knowledge TO greenbite_dashboard;
+GRANT UPDATE (questions, approved_by, draft) ON knowledge TO greenbite_dashboard;
 GRANT INSERT ON messages TO greenbite_dashboard;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_dashboard;
 GRANT UPDATE (decision, decided_by, decided_at, decided_lines) ON reviews TO greenbite_dashboard;
 GRANT UPDATE (state) ON orders TO greenbite_dashboard;
 GRANT INSERT ON order_steps TO greenbite_dashboard;
 GRANT INSERT, UPDATE ON simulations TO greenbite_dashboard;
-GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, enquiries, messages, simulations
-    TO greenbite_dashboard;
+GRANT DELETE ON notifications, order_steps, order_items, orders, reviews, answers, proposals, enquiries, messages,
+    simulations, knowledge TO greenbite_dashboard;
 
 -- The operator's command: imports the menu and what the house knows, replays, discards, exports, takes an order's
 -- steps, forgets a customer. Registers and announces nothing.
 GRANT SELECT ON messages, menu_version, menu_items, menu_options, orders, order_items, order_steps, reviews,
-    enquiries, notifications, simulations, watched_files, knowledge TO greenbite_operator;
+    enquiries, proposals, answers, notifications, simulations, watched_files, knowledge, replies TO greenbite_operator;
 GRANT INSERT ON messages TO greenbite_operator;
 GRANT UPDATE (generation, published_at, rejected_reason, outcome, outcome_at) ON messages TO greenbite_operator;
 GRANT INSERT, UPDATE, DELETE ON menu_version, menu_items, menu_options, knowledge TO greenbite_operator;
@@ -76,5 +93,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sold_out TO greenbite_operator;
 GRANT UPDATE (state) ON orders TO greenbite_operator;
 GRANT INSERT ON order_steps TO greenbite_operator;
 GRANT INSERT, UPDATE ON simulations TO greenbite_operator;
+-- `greenbite reply again`
+GRANT UPDATE (created_at, due_at, trouble, outcome, finished_at) ON replies TO greenbite_operator;
 GRANT SELECT ON daily_exports TO greenbite_operator;
 GRANT EXECUTE ON FUNCTION anonymise(bigint[]) TO greenbite_operator; -- `greenbite customer forget`

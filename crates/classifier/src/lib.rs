@@ -1,6 +1,19 @@
 //! Station: is it an order, an enquiry or neither, and why.
 //!
 //! The decision is the crate `reader`'s, a pure function; `stage.rs` reads and publishes.
+//!
+//! Its `main` is `runtime::main(Service::Classifier, classifier::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), classifier::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Classifier, settings, config, classifier::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 pub mod config;
 pub mod stage;

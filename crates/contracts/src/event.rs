@@ -74,7 +74,7 @@ pub struct Message {
     pub generation: u32,
     /// When the restaurant got it.
     pub received_at: DateTime<Utc>,
-    /// The door that it came in by: `http`, `csv`, `watch`, `simulation`, `dashboard`.
+    /// The door that it came in by: `http`, `csv`, `watch`, `simulation`, `dashboard`, `telegram`.
     pub source: String,
     /// An opaque key of the customer, where the channel gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -457,6 +457,62 @@ pub struct Registered {
     pub trail: Vec<TrailEntry>,
 }
 event!(Registered, 1);
+
+/// An answer that may be sent to a customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The words.
+    pub text: String,
+    /// Where they come from: `entry:parking`, `fact:price`, or `menu` for the validator's word on a rejected order.
+    pub source: String,
+    /// What it is about: the entry's topic, or what was computed.
+    pub topic: String,
+    /// Its language, as an ISO 639-1 code.
+    pub language: String,
+    /// How often answers as sure as this one were right in trials, from 0 to 1; none for what is computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sure: Option<f32>,
+    /// About health: a person confirms it first, whatever the settings say.
+    #[serde(default)]
+    pub careful: bool,
+}
+
+impl Proposal {
+    /// Where it comes from and how sure it is, in a cook's words.
+    pub fn comes_from(&self) -> String {
+        comes_from(&self.source, self.sure)
+    }
+}
+
+/// [`Proposal::comes_from`], of its parts.
+pub fn comes_from(source: &str, sure: Option<f32>) -> String {
+    let from = match source.split_once(':') {
+        Some(("entry", id)) => format!("the house's entry '{id}'"),
+        Some(("fact", "open-now")) => "opening hours and clock".to_owned(),
+        Some(("fact", "status")) => "the order's state".to_owned(),
+        _ => "the menu".to_owned(),
+    };
+    match sure {
+        Some(sure) => format!("{from}, {:.0} % sure", sure.clamp(0.0, 1.0) * 100.0),
+        None => from,
+    }
+}
+
+/// `answered.proposed`, `answered.open`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The message.
+    pub message: Message,
+    /// The enquiry's number.
+    pub enquiry: i64,
+    /// What may be answered; none where only a person can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Proposal>,
+    /// The trail so far.
+    #[serde(default)]
+    pub trail: Vec<TrailEntry>,
+}
+event!(Answered, 1);
 
 /// How a notification went out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

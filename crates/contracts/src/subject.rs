@@ -81,6 +81,8 @@ topics! {
     RegisteredReview = "registered"."review" by Registrar: "An order that waits for a person's decision.";
     RegisteredEnquiry = "registered"."enquiry" by Registrar: "An enquiry that waits for an answer.";
     RegisteredMisc = "registered"."misc" by Registrar: "A line in the file of miscellaneous messages.";
+    AnsweredProposed = "answered"."proposed" by Answerer: "An answer to an enquiry is proposed, to be sent by a person.";
+    AnsweredOpen = "answered"."open" by Answerer: "Nothing that the house knows answers the enquiry: a person does.";
     NotifiedOrder = "notified"."order" by Notifier: "The kitchen was told of an order.";
     NotifiedReview = "notified"."review" by Notifier: "Somebody was asked to decide.";
     NotifiedEnquiry = "notified"."enquiry" by Notifier: "Somebody was asked to answer.";

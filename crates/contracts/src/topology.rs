@@ -33,8 +33,12 @@ pub enum Service {
     MenuValidator,
     /// Into the database.
     Registrar,
+    /// Proposes answers to enquiries.
+    Answerer,
     /// Tells the kitchen.
     Notifier,
+    /// Tells customers, where a channel to them is set; beside the line, since it reads and writes the database alone.
+    Replier,
     /// The web page.
     Dashboard,
     /// The operator's command.
@@ -42,13 +46,14 @@ pub enum Service {
 }
 
 impl Service {
-    /// The six stations, in the order of the line.
-    pub const STATIONS: [Service; 6] = [
+    /// The seven stations, in the order of the line.
+    pub const STATIONS: [Service; 7] = [
         Service::Ingest,
         Service::Classifier,
         Service::Extractor,
         Service::MenuValidator,
         Service::Registrar,
+        Service::Answerer,
         Service::Notifier,
     ];
 
@@ -60,7 +65,9 @@ impl Service {
             Service::Extractor => "extractor",
             Service::MenuValidator => "menu-validator",
             Service::Registrar => "registrar",
+            Service::Answerer => "answerer",
             Service::Notifier => "notifier",
+            Service::Replier => "replier",
             Service::Dashboard => "dashboard",
             Service::Greenbite => "greenbite",
         }
@@ -133,11 +140,18 @@ consumers! {
     NOTIFIER_REVIEW = "notifier-review" of Notifier: RegisteredReview => NotifiedReview;
     NOTIFIER_ENQUIRY = "notifier-enquiry" of Notifier: RegisteredEnquiry => NotifiedEnquiry;
     NOTIFIER_MISC = "notifier-misc" of Notifier: RegisteredMisc => NotifiedMisc;
+    // Beside the notifier: whether or not it runs, enquiries are told of.
+    ANSWERER = "answerer" of Answerer: RegisteredEnquiry => AnsweredProposed, AnsweredOpen;
 }
 
-/// The durable that reads this topic; none for what only people read.
+/// The durables that read this topic; none for what only people read.
+pub fn readers_of(topic: Topic) -> impl Iterator<Item = &'static ConsumerSpec> {
+    CONSUMERS.iter().copied().filter(move |spec| spec.input == topic)
+}
+
+/// The durable by which a message of this topic goes on down the line. The answerer reads beside it, and takes none on.
 pub fn consumer_of(topic: Topic) -> Option<&'static ConsumerSpec> {
-    CONSUMERS.iter().copied().find(|spec| spec.input == topic)
+    readers_of(topic).find(|spec| spec.service != Service::Answerer)
 }
 
 /// Sizes and times of stream and durables, as provisioning asks the server for them.
@@ -277,6 +291,13 @@ pub fn users() -> Vec<User> {
         ]);
     }
 
+    // Reads no durable and publishes no event: it answers only who asks it about itself.
+    users.push(User {
+        name: Service::Replier.as_str(),
+        publish: answers().to_vec(),
+        subscribe: vec![format!("{}.>", Service::Replier.inbox_prefix()), "$SRV.>".to_owned()],
+    });
+
     // Creates stream and durables, and repairs: `greenbite provision`.
     users.push(User {
         name: PROVISION,
@@ -378,10 +399,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_is_read_by_exactly_one_durable_or_ends_the_line() {
+    fn every_topic_goes_on_by_exactly_one_durable_or_ends_the_line() {
         for &topic in Topic::ALL {
-            let readers = CONSUMERS.iter().filter(|spec| spec.input == topic).count();
-            assert_eq!(readers, usize::from(!["notified", "kitchen"].contains(&topic.stage())), "{topic}");
+            let goes_on = !["answered", "notified", "kitchen"].contains(&topic.stage());
+            let beside = usize::from(topic == ANSWERER.input);
+            assert_eq!(readers_of(topic).count(), usize::from(goes_on) + beside, "{topic}");
+            assert_eq!(consumer_of(topic).is_some(), goes_on, "{topic}");
         }
     }
 

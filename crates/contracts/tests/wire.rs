@@ -148,6 +148,22 @@ fn every_event_is_written_and_read_as_its_golden_file_has_it() {
     );
     pinned("registered.misc.v1", &registered(Registration::Misc));
     pinned(
+        "answered.v1",
+        &Answered {
+            message: message(),
+            enquiry: 5,
+            proposal: Some(Proposal {
+                text: "In the harbour garage.".into(),
+                source: "entry:parking".into(),
+                topic: "parking".into(),
+                language: "en".into(),
+                sure: Some(0.75),
+                careful: false,
+            }),
+            trail: trail(),
+        },
+    );
+    pinned(
         "notified.v1",
         &Notified {
             message: message(),

@@ -1,6 +1,7 @@
 // Requests to the server. What changes something carries the token; without it the page only reads.
 
 import { toast } from './dom.js';
+import { reach } from './reach.js';
 
 let token = sessionStorage.getItem('greenbite-token') ?? '';
 
@@ -34,8 +35,7 @@ async function request(method, path, body) {
   const headers = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (token) headers.Authorization = `Bearer ${token}`;
-  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const text = await response.text();
+  const { response, text } = await reach(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   let answer = null;
   try {
     answer = text ? JSON.parse(text) : null;

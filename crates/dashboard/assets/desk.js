@@ -1,4 +1,5 @@
-// The order desk: orders as they come, reviews that a person settles, enquiries to answer.
+// The order desk: orders as they come, reviews that a person settles, enquiries that a person answers, and what may be
+// learned from the answers.
 
 import { get, mayChange, oneAtATime, post } from './api.js';
 import { chip, command, el, empty, fill, head, link, toast } from './dom.js';
@@ -11,13 +12,15 @@ export function render(view, { signal }) {
   const orders = el('div', { class: 'tickets' });
   const reviews = el('div', { class: 'tickets' });
   const enquiries = el('div', { class: 'tickets' });
+  const drafts = el('div', { class: 'tickets' });
   const total = el('span', { class: 'lead' });
   view.append(
     head('Order desk', 'What the kitchen cooks, what waits for you, what wants an answer.'),
     el('div', { class: 'desk-columns' },
       el('section', { 'aria-label': 'Reviews' }, el('h2', {}, 'For you to decide'), reviews),
       el('section', { 'aria-label': 'Orders' }, el('h2', { class: 'line-head' }, 'Orders', total), orders),
-      el('section', { 'aria-label': 'Enquiries' }, el('h2', {}, 'Enquiries'), enquiries)),
+      el('section', { 'aria-label': 'Enquiries' }, el('h2', {}, 'Enquiries'), enquiries,
+        el('h2', {}, 'To be learned'), drafts)),
     el('div', { class: 'commands' },
       command("nats sub 'greenbite.registered.>'"),
       command('greenbite export orders --day today', 'As a spreadsheet')));
@@ -27,11 +30,14 @@ export function render(view, { signal }) {
       const desk = await get('/api/desk');
       fill(total, `${desk.order_count} orders, ${money(desk.order_total_cents)}`);
       fill(orders, desk.orders.map(orderTicket));
-      fill(reviews, desk.reviews.map((review) => reviewTicket(review, refresh)));
-      fill(enquiries, desk.enquiries.map(enquiryTicket));
       if (!desk.orders.length) fill(orders, empty('No orders yet.'));
-      if (!desk.reviews.length) fill(reviews, empty('Nothing to decide.'));
-      if (!desk.enquiries.length) fill(enquiries, empty('Nobody asks.'));
+      // A person who is in the middle of a decision keeps the forms that he or she has.
+      const forms = (node, list, ticket, none) => {
+        if (!busy(node)) fill(node, list.length ? list.map((one) => ticket(one, refresh)) : empty(none));
+      };
+      forms(reviews, desk.reviews, reviewTicket, 'Nothing to decide.');
+      forms(enquiries, desk.enquiries, enquiryTicket, 'Nobody asks.');
+      forms(drafts, desk.drafts, draftTicket, 'Nothing: answers of your own come here, to be confirmed.');
     } catch (error) {
       toast(error.message, 'bad');
     }
@@ -39,15 +45,13 @@ export function render(view, { signal }) {
   refresh();
   let due = false;
   on('events', (events) => {
-    if (!events.length || events.some((event) => event.topic.startsWith('registered.'))) due = true;
+    if (!events.length || events.some((event) => /^(registered|answered)\./.test(event.topic))) due = true;
   }, signal);
-  // A person who is in the middle of a decision keeps the form that he or she has.
-  const deciding = () => reviews.contains(document.activeElement) && document.activeElement.matches('select, input');
   on('state', () => {
-    if (due && !deciding()) {
-      due = false;
-      refresh();
-    }
+    if (!due) return;
+    // What was kept is drawn anew when it is done with.
+    due = [reviews, enquiries, drafts].some(busy);
+    refresh();
   }, signal);
 }
 
@@ -76,17 +80,92 @@ function orderTicket(order) {
     lines(order.lines), el('p', { class: 'words' }, order.text), footer(order));
 }
 
-function enquiryTicket(enquiry) {
-  return el('article', { class: 'ticket enquiry' },
+/** Whether somebody is in there, or has begun to write. */
+function busy(node) {
+  const inside = node.contains(document.activeElement) && document.activeElement.matches('select, input, textarea');
+  return inside || [...node.querySelectorAll('textarea')].some((box) => box.value !== box.defaultValue);
+}
+
+/** Where one writes; line ends as browsers have them, or it would look written in from the start. */
+function writingBox(label, text) {
+  return el('textarea', { rows: '3', maxlength: '2000', placeholder: label, 'aria-label': label }, text.replace(/\r\n?/g, '\n'));
+}
+
+/** Where one says who decides; kept for the next time. */
+function nameField() {
+  return el('input', { type: 'text', required: true, placeholder: 'your name', autocomplete: 'name', 'aria-label': 'Your name', maxlength: '80', value: localStorage.getItem('greenbite-name') ?? '' });
+}
+
+/** The name in that field; nothing, and a word about it, where it is empty. */
+function nameIn(field) {
+  const name = field.value.trim();
+  if (!name) {
+    field.focus();
+    toast('Say who decides.', 'bad');
+  } else localStorage.setItem('greenbite-name', name);
+  return name;
+}
+
+/** Sends a decision; what was written is done with then. */
+async function decide(path, body, said, box, refresh) {
+  try {
+    await post(path, body);
+    toast(said);
+  } catch (error) {
+    toast(error.message, 'bad');
+    // Somebody else was quicker: what was written here comes too late.
+    if (![404, 409].includes(error.status)) return;
+  }
+  box.defaultValue = box.value;
+  document.activeElement?.blur();
+  refresh();
+}
+
+function enquiryTicket(enquiry, refresh) {
+  const top = [
     el('header', {}, el('h3', {}, `Enquiry ${enquiry.number}`), chip(enquiry.topic.replace('_', ' '))),
     el('p', { class: 'words' }, enquiry.text),
     el('p', { class: 'reason' }, enquiry.reason),
-    enquiry.proposed_reply ? el('p', { class: 'reply' }, el('strong', {}, 'Proposed reply: '), enquiry.proposed_reply) : null,
-    footer(enquiry));
+  ];
+  const ticket = (...rest) => el('article', { class: 'ticket enquiry', dataset: { enquiry: enquiry.number } }, ...top, ...rest, footer(enquiry));
+  if (enquiry.answered_by) return ticket(el('p', { class: 'reply' }, el('strong', {}, `${enquiry.answered_by}: `), enquiry.answer));
+  const who = nameField();
+  const box = writingBox('Your answer', enquiry.proposed ?? '');
+  const send = () => {
+    if (!mayChange()) return;
+    const by = nameIn(who);
+    if (by) decide(`/api/enquiries/${enquiry.message_id}/answer`, { by, text: box.value }, 'Answered.', box, refresh);
+  };
+  return ticket(
+    enquiry.comes_from ? el('p', { class: 'dim' }, `Proposed from ${enquiry.comes_from}`) : null,
+    enquiry.careful ? el('p', { class: 'reason' }, 'About health: confirm it before the customer gets it.') : null,
+    box,
+    el('div', { class: 'row decide' }, who, el('button', { type: 'button', class: 'primary', onclick: send }, 'This is the answer')));
+}
+
+function draftTicket(draft, refresh) {
+  const who = nameField();
+  const box = writingBox('The question, in general words', draft.questions[0]);
+  const path = `/api/knowledge/${encodeURIComponent(draft.id)}`;
+  const confirm = () => {
+    if (!mayChange()) return;
+    const by = nameIn(who);
+    if (by) decide(`${path}/confirm`, { by, question: box.value }, 'Learned: whoever asks so is answered so.', box, refresh);
+  };
+  const discard = () => {
+    if (mayChange()) decide(`${path}/discard`, {}, 'Nothing is learned from it.', box, refresh);
+  };
+  return el('article', { class: 'ticket enquiry', dataset: { draft: draft.id } },
+    el('header', {}, el('h3', {}, draft.id), chip(draft.language)),
+    box,
+    el('p', { class: 'reply' }, draft.answer),
+    el('div', { class: 'row decide' }, who,
+      el('button', { type: 'button', class: 'primary', onclick: confirm }, 'Confirm'),
+      el('button', { type: 'button', onclick: discard }, 'Discard')));
 }
 
 function reviewTicket(review, refresh) {
-  const who = el('input', { type: 'text', required: true, placeholder: 'your name', autocomplete: 'name', 'aria-label': 'Your name', maxlength: '80', value: localStorage.getItem('greenbite-name') ?? '' });
+  const who = nameField();
   const choices = [];
   const rows = review.lines.map((line, index) => {
     const options = [...new Map([
@@ -105,14 +184,10 @@ function reviewTicket(review, refresh) {
   });
   const settle = async (decision) => {
     if (!mayChange()) return;
-    if (!who.value.trim()) {
-      who.focus();
-      toast('Say who decides.', 'bad');
-      return;
-    }
-    localStorage.setItem('greenbite-name', who.value.trim());
+    const by = nameIn(who);
+    if (!by) return;
     try {
-      await post(`/api/reviews/${review.message_id}/settle`, { by: who.value.trim(), decision, lines: choices.map((choice) => choice()) });
+      await post(`/api/reviews/${review.message_id}/settle`, { by, decision, lines: choices.map((choice) => choice()) });
       toast(decision === 'accept' ? 'On its way to the kitchen.' : 'Refused: it becomes an enquiry.');
       document.activeElement?.blur();
       refresh();

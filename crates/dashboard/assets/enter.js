@@ -1,14 +1,19 @@
 // Shows a token once; the browser then reads by the pass that the server gives for it.
 
+import { reach } from './reach.js';
+
 const refused = document.getElementById('refused');
 
 async function enter(token) {
-  const response = await fetch('/api/enter', {
+  const { response, text } = await reach('/api/enter', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
     body: '{}',
   });
-  const answer = await response.json().catch(() => ({}));
+  let answer = {};
+  try {
+    answer = JSON.parse(text);
+  } catch { /* the status says enough */ }
   if (!response.ok) throw new Error(answer.error ?? `The server answered ${response.status}.`);
   // What changes things is kept for this tab alone, as it is on the page itself.
   if (answer.owner) sessionStorage.setItem('greenbite-token', token);

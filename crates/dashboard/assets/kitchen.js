@@ -5,7 +5,6 @@
 // browser until the server has answered it, and names the steps that it saw, so that it counts once.
 
 import { LOCKED, get, mayChange, oneAtATime, post } from './api.js';
-import { allergenOf, pieces, warning } from './allergens.js';
 import { el, empty, fill, link, toast } from './dom.js';
 import { on } from './live.js';
 
@@ -15,10 +14,14 @@ export const name = 'kitchen';
 const LOOK_MS = 5000;
 /** Between two tries to send a press that waits. */
 const TRY_MS = 2000;
+/** How long a press on a card does not count after it has come to its place, or become what it is: the second tap of two was meant for what was there before. */
+const SETTLE_MS = 600;
+/** How far a card has to have moved for that, in pixels. */
+const MOVED = 12;
 const NEXT = { accepted: ['start', 'Start'], preparing: ['ready', 'Ready'], ready: ['collect', 'Collected'] };
 const SAID = { start: 'Start', ready: 'Ready', collect: 'Collected', recall: 'Recall', void: 'Void' };
 const OPS = { add: '+', remove: 'NO', extra: 'EXTRA', light: 'LIGHT', note: '✎' };
-const REASONS = ['The customer left', 'We are out of it', 'Ordered twice', 'Read wrong'];
+const REASONS = ['The customer left', 'We are out of it', 'Ordered twice', 'We misread it'];
 
 /** What this screen keeps in its browser. */
 function kept(key, otherwise) {
@@ -50,6 +53,7 @@ const who = () => localStorage.getItem('greenbite-name')?.trim() || 'kitchen';
 export function render(view, { signal }) {
   let tickets = [];
   const cards = new Map(); // as they were drawn: what did not change stays, also under a finger
+  const places = new Map(); // where each card is, and until when it settles there
   let ahead = 0; // the server's clock before this one's
   let trouble = '';
   let saidLocked = false;
@@ -119,7 +123,8 @@ export function render(view, { signal }) {
   });
 
   function press(ticket, step, why) {
-    if (waiting.has(ticket.number)) return;
+    // Whoever says why has read which order it is.
+    if (waiting.has(ticket.number) || (!why && isSettling(ticket))) return;
     if (!mayChange()) return;
     waiting.set(ticket.number, { step, who: who(), after: ticket.steps, ...(why ? { why } : {}) });
     keepWaiting();
@@ -127,7 +132,29 @@ export function render(view, { signal }) {
     send();
   }
 
+  const isSettling = (ticket) => performance.now() < (places.get(ticket.number)?.until ?? 0);
+
+  /** Notes which cards came or moved, and shows that a press on them does not count yet. */
+  function settle(shown) {
+    let settling = false;
+    for (const ticket of shown) {
+      const { node } = cards.get(ticket.number);
+      const box = node.getBoundingClientRect();
+      const place = { left: box.left + scrollX, top: box.top + scrollY, state: ticket.state };
+      const before = places.get(ticket.number);
+      const same = before && before.state === place.state && Math.hypot(before.left - place.left, before.top - place.top) < MOVED;
+      places.set(ticket.number, { ...place, until: same ? before.until : performance.now() + SETTLE_MS });
+      node.classList.toggle('settling', isSettling(ticket));
+      settling ||= isSettling(ticket);
+    }
+    for (const number of [...places.keys()]) if (!shown.some((ticket) => ticket.number === number)) places.delete(number);
+    clearTimeout(settled);
+    if (settling) settled = setTimeout(() => settle(shown), SETTLE_MS / 4);
+  }
+  let settled = 0;
+
   function tick(ticket, at) {
+    if (isSettling(ticket)) return;
     const set = ticks.get(ticket.number) ?? new Set();
     if (!set.delete(at)) set.add(at);
     ticks.set(ticket.number, set);
@@ -168,6 +195,7 @@ export function render(view, { signal }) {
     for (const number of [...cards.keys()]) if (!shown.some((ticket) => ticket.number === number)) cards.delete(number);
     fill(allDay, totals(toMake).map(([item, number]) => el('li', {}, el('strong', {}, number), el('span', {}, item))));
     day.hidden = !settings.allDay || !toMake.length;
+    settle(shown);
     if (inside && document.activeElement?.closest?.('.kitchen-ticket')?.dataset.order !== focused) {
       const again = view.querySelector(`.kitchen-ticket[data-order="${focused}"]`);
       (again?.querySelector(`[data-part="${part}"]`) ?? again)?.focus({ preventScroll: true });
@@ -179,7 +207,10 @@ export function render(view, { signal }) {
   }, signal);
   on('connection', (connected) => { if (connected) refresh(); }, signal);
   const timers = [setInterval(refresh, LOOK_MS), setInterval(() => { if (waiting.size) send(); }, TRY_MS), setInterval(() => age(view, Date.now() + ahead), 1000)];
-  signal.addEventListener('abort', () => timers.forEach(clearInterval));
+  signal.addEventListener('abort', () => {
+    timers.forEach(clearInterval);
+    clearTimeout(settled);
+  });
   document.addEventListener('keydown', (event) => keys(event, view, () => tickets, acts), { signal });
   refresh();
   if (waiting.size) send();
@@ -205,13 +236,13 @@ function totals(tickets) {
 }
 
 /** Words of a customer with those that name an allergen, or an allergy, in their colour. */
-function marked(text) {
-  return pieces(text).map((piece) => (piece.allergen || piece.warns ? el('mark', { class: 'allergy', title: piece.allergen ?? 'allergy' }, piece.text) : piece.text));
+function marked(words) {
+  return words.map((piece) => (piece.allergen || piece.warns ? el('mark', { class: 'allergy', title: piece.allergen ?? 'allergy' }, piece.text) : piece.text));
 }
 
-function wish(modifier) {
+function wish(ticket, modifier) {
   // "extra cheese" is a wish like others; that something must not be in it, or a note, may be about an allergy.
-  const about = ['remove', 'light', 'note'].includes(modifier.op) && modifier.name.split(/[^\p{L}\p{M}]+/u).some(allergenOf);
+  const about = ['remove', 'light', 'note'].includes(modifier.op) && ticket.delicate.includes(modifier.name);
   return el('li', { class: `wish ${modifier.op}${about ? ' allergy' : ''}` }, el('span', { class: 'op' }, OPS[modifier.op] ?? modifier.op), ' ', modifier.name);
 }
 
@@ -222,13 +253,13 @@ function line(ticket, one, at, acts) {
     el('button', { type: 'button', class: 'tick', 'data-part': `tick-${at}`, 'aria-pressed': String(ticked), onclick: () => acts.tick(ticket, at) },
       el('span', { class: 'quantity' }, one.quantity),
       el('span', { class: 'what' }, one.size ? el('span', { class: 'size' }, `${one.size} `) : null, one.item)),
-    one.modifiers.length ? el('ul', { class: 'wishes' }, one.modifiers.map(wish)) : null);
+    one.modifiers.length ? el('ul', { class: 'wishes' }, one.modifiers.map((modifier) => wish(ticket, modifier))) : null);
 }
 
 function card(ticket, now, acts) {
   const held = waiting.get(ticket.number);
   const [step, label] = NEXT[ticket.state];
-  const allergens = warning(ticket.text);
+  const allergens = ticket.warning;
   const button = (text, part, kind, onclick) => el('button', { type: 'button', class: kind, 'data-part': part, disabled: !!held, onclick }, text);
   const minutes = el('time', { class: 'age', 'data-since': ticket.created_at, datetime: ticket.created_at });
   const node = el('article', { class: `kitchen-ticket ${ticket.state}`, role: 'listitem', tabindex: '0', dataset: { order: ticket.number }, 'aria-label': `Order ${ticket.number}, ${ticket.state}` },
@@ -240,7 +271,7 @@ function card(ticket, now, acts) {
     el('footer', {},
       button(label, step, 'primary next', () => acts.press(ticket, step)),
       ticket.state === 'ready' ? button('Recall', 'recall', '', () => acts.press(ticket, 'recall')) : button('Void', 'void', 'danger', () => callOff(ticket, acts)),
-      el('button', { type: 'button', class: 'why', 'data-part': 'why', 'aria-label': `Why, order ${ticket.number}`, onclick: () => explain(ticket) }, 'Why')));
+      el('button', { type: 'button', class: 'why', 'data-part': 'why', 'aria-label': `Message, order ${ticket.number}`, onclick: () => explain(ticket) }, 'Message')));
   colour(minutes, node, now);
   return node;
 }
@@ -270,7 +301,7 @@ function ask(label, ...children) {
 async function explain(ticket) {
   const reasons = el('ol', { class: 'reasons' }, el('li', {}, ticket.reason));
   const dialog = ask(`Order ${ticket.number}`,
-    el('blockquote', { class: 'words' }, marked(ticket.text)),
+    el('blockquote', { class: 'words' }, marked(ticket.words)),
     el('ul', { class: 'read' }, ticket.lines.map((one) => el('li', {}, `“${one.phrase}” → ${one.quantity} × ${[one.size, one.item].filter(Boolean).join(' ')}`))),
     reasons,
     el('div', { class: 'row end' }, link(`/messages/${ticket.message_id}`, 'Its whole journey', { onclick: () => dialog.close() }),
@@ -285,7 +316,10 @@ async function explain(ticket) {
 /** Asks why an order is called off. */
 function callOff(ticket, acts) {
   const why = el('input', { type: 'text', name: 'why', required: true, maxlength: '300', 'aria-label': 'Why' });
+  const opened = performance.now();
   const end = (reason) => {
+    // The second tap of two meant the ticket, not what opened over it.
+    if (performance.now() - opened < SETTLE_MS) return;
     dialog.close();
     acts.press(ticket, 'void', reason);
   };
@@ -317,7 +351,7 @@ function adjust(changed) {
   field('Red after minutes', { name: 'red', type: 'number', min: '1', max: '600', required: true, value: settings.red }),
   el('button', { class: 'primary' }, 'Done'));
   const dialog = ask('Settings of this screen', form,
-    el('p', { class: 'dim' }, 'Keys: arrows go from ticket to ticket, Enter takes the next step, 1 to 9 tick an item, W why, R recall, V void.'));
+    el('p', { class: 'dim' }, 'Keys: arrows go from ticket to ticket, Enter takes the next step, 1 to 9 tick an item, W shows the message, R recall, V void.'));
 }
 
 /** One short sound, made here: no file, and nothing to wait for. */
@@ -341,6 +375,11 @@ function chime() {
 
 /** One hand on a keyboard: where the focus is on a ticket, a key is a press. */
 function keys(event, view, tickets, acts) {
+  // A key that is held down is one press, wherever the focus goes meanwhile.
+  if (event.repeat && !event.key.startsWith('Arrow') && event.target.matches('button, .kitchen-ticket')) {
+    event.preventDefault();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') || event.target.matches('input, select, textarea')) return;
   const cards = [...view.querySelectorAll('.kitchen-ticket')];
   const at = cards.indexOf(document.activeElement?.closest('.kitchen-ticket'));

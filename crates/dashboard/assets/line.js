@@ -1,4 +1,4 @@
-// The live line: six stations as the README draws them, messages moving, and what waits where.
+// The live line: seven stations as the README draws them, messages moving, and what waits where.
 
 import { chip, command, el, fill, head, link } from './dom.js';
 import { clock, count, money } from './format.js';
@@ -13,6 +13,7 @@ const STATIONS = {
   extractor: { title: 'extractor', says: 'items and quantities' },
   'menu-validator': { title: 'menu-validator', says: 'every item against the menu' },
   registrar: { title: 'registrar', says: 'into the database' },
+  answerer: { title: 'answerer', says: 'proposes answers' },
   notifier: { title: 'notifier', says: 'tells the kitchen' },
 };
 
@@ -31,6 +32,9 @@ const EDGES = [
   { topic: 'registered.review', from: 'registrar', to: 'notifier', kind: 'review', lane: 1 },
   { topic: 'registered.enquiry', from: 'registrar', to: 'notifier', kind: 'enquiry', lane: 2 },
   { topic: 'registered.misc', from: 'registrar', to: 'notifier', kind: 'misc', lane: 3 },
+  // The same enquiry, beside the notifier; what is found there the notifier shows.
+  { topic: 'registered.enquiry', from: 'registrar', to: 'answerer', kind: 'enquiry' },
+  { topic: 'answered.proposed', from: 'answerer', to: 'notifier', kind: 'enquiry' },
 ];
 
 const LABELS = {
@@ -44,7 +48,7 @@ const NARROW = 1080;
 const LANE = 27;
 const TURN = 14;
 
-/** Where the cards are on a wide page: four in a row, registrar and notifier below on the right. */
+/** Where the cards are on a wide page: four in a row, registrar and notifier below on the right, the answerer below those. */
 function placeWide(width, height) {
   const card = Math.round(width * 0.13);
   const at = {};
@@ -57,7 +61,8 @@ function placeWide(width, height) {
   const low = Math.max(height('registrar'), height('notifier'), 5 * LANE + 22);
   at.registrar = { x: width * 0.685, y: below, w: card, h: low };
   at.notifier = { x: width * 0.986 - card, y: below, w: card, h: low };
-  return { at, height: below + low + 24 };
+  at.answerer = { x: width * 0.685, y: below + low + 40, w: card, h: height('answerer') };
+  return { at, height: at.answerer.y + at.answerer.h + 24 };
 }
 
 /** Where the cards are on a narrow page: one below the other, the branches on their right. */
@@ -81,6 +86,11 @@ function route(edge, at, tall) {
   const to = at[edge.to];
   const [fx, fy] = middle(from);
   const [tx, ty] = middle(to);
+  if (edge.to === 'answerer' || edge.from === 'answerer') {
+    // Down from the registrar on the left of the notifier's lanes, and over to the notifier from below.
+    if (tall) return { points: [[fx - from.w * 0.42, fy], [tx - to.w * 0.42, ty]] };
+    return { points: edge.to === 'answerer' ? [[fx, fy], [tx, ty]] : [[fx, fy], [tx, fy], [tx, ty]] };
+  }
   if (edge.from === 'registrar') {
     if (tall) {
       const x = fx + (edge.lane - 1.5) * from.w / 5;
@@ -131,7 +141,7 @@ const MOST_SPARKS = 60;
 export function render(view, { signal }) {
   const outcomes = el('dl', { class: 'outcomes' });
   const warning = el('div', { class: 'banner', role: 'alert', hidden: true });
-  const drawing = el('div', { class: 'drawing', role: 'group', 'aria-label': 'The line: six stations and what waits before each' });
+  const drawing = el('div', { class: 'drawing', role: 'group', 'aria-label': 'The line: seven stations and what waits before each' });
   const edges = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   edges.setAttribute('aria-hidden', 'true');
   const sparks = el('canvas', { 'aria-hidden': 'true' });
@@ -190,7 +200,8 @@ export function render(view, { signal }) {
         edges.append(path);
         return path;
       });
-      paths.set(edge.topic, { path: lines[1], length: lines[1].getTotalLength(), kind: edge.kind });
+      const path = { path: lines[1], length: lines[1].getTotalLength(), kind: edge.kind };
+      paths.set(edge.topic, [...(paths.get(edge.topic) ?? []), path]);
       if (label) {
         const node = el('span', { class: `edge-label ${edge.kind}` }, LABELS[edge.topic]);
         node.style.left = `${label[0]}px`;
@@ -214,10 +225,11 @@ export function render(view, { signal }) {
   }
 
   function spark(event) {
-    const path = paths.get(event.topic);
+    const ways = paths.get(event.topic);
     // At a hundred messages a second every dot would be a blur: show a sample, the figures show all.
-    if (!path || still.matches || document.hidden || moving.length >= MOST_SPARKS) return;
-    moving.push({ ...path, start: performance.now() + Math.random() * 150, takes: 700 + Math.random() * 200 });
+    if (!ways || still.matches || document.hidden || moving.length >= MOST_SPARKS) return;
+    const [start, takes] = [performance.now() + Math.random() * 150, 700 + Math.random() * 200];
+    moving.push(...ways.map((way) => ({ ...way, start, takes })));
     if (!frame) frame = requestAnimationFrame(step);
   }
 

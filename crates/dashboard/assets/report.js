@@ -15,11 +15,19 @@ export function render(view, { signal }) {
   const body = el('div', { class: 'report-body', 'aria-live': 'polite' });
   const facts = el('dl', { class: 'outcomes', 'aria-label': 'The day' });
   const terminal = command(`greenbite report --day ${wanted}`);
+  const spreadsheet = command(`greenbite export orders --day ${wanted}`, 'As a spreadsheet');
   let shown = wanted;
+  let steps = 0; // that were pressed before it was known from which day on
   const refresh = oneAtATime(async () => {
+    const asked = shown;
     try {
-      const figures = await get(`/api/report?day=${encodeURIComponent(shown)}`);
+      const figures = await get(`/api/report?day=${encodeURIComponent(asked)}`);
+      if (asked !== shown) return; // another day was chosen meanwhile, and is asked for next
       day.value = figures.day;
+      if (steps) {
+        step(0);
+        return;
+      }
       fill(facts, summary(figures));
       fill(body, parts(figures));
     } catch (error) {
@@ -31,10 +39,19 @@ export function render(view, { signal }) {
     shown = next;
     history.replaceState(null, '', `/report?day=${next}`);
     terminal.set(`greenbite report --day ${next}`);
+    spreadsheet.set(`greenbite export orders --day ${next}`);
+    // The next press counts from here, not from what is still on its way.
+    day.value = next === 'today' ? '' : next;
     refresh();
   };
   day.addEventListener('change', () => choose(day.value));
-  const step = (days) => choose(new Date(Date.parse(day.value) + days * DAY_MS).toISOString().slice(0, 10));
+  const step = (days) => {
+    steps += days;
+    if (!day.value) return;
+    const next = new Date(Date.parse(day.value) + steps * DAY_MS);
+    steps = 0;
+    choose(next.toISOString().slice(0, 10));
+  };
   view.append(
     head('The day in figures', 'By the restaurant\u2019s clock, from midnight to midnight.',
       el('div', { class: 'row' },
@@ -42,7 +59,7 @@ export function render(view, { signal }) {
         el('button', { type: 'button', 'aria-label': 'The day after', onclick: () => step(1) }, '→'),
         el('button', { type: 'button', onclick: () => choose('today') }, 'Today'))),
     el('section', { class: 'panel' }, facts), body,
-    el('div', { class: 'commands' }, terminal, command('greenbite export orders --day today', 'As a spreadsheet')));
+    el('div', { class: 'commands' }, terminal, spreadsheet));
   refresh();
   let due = false;
   on('events', (events) => { due ||= events.length > 0; }, signal);

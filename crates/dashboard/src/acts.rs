@@ -12,12 +12,14 @@ use contracts::{
     Decision, Event, MatchedItem, Message, MessageId, Registered, Service, Settlement, Topic, TrailEntry,
     Validated, ValidatedLine, Verdict,
 };
-use runtime::{Published, Trace};
+use runtime::{Published, Trace, spans};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::answers::Answering;
 use store::kitchen::{NewStep, Pressed, StepError};
 use store::messages::NewMessage;
 use store::reviews::{Decided, Review, ReviewDecision, Settled};
+use tracing::Instrument;
 
 use crate::Page;
 use crate::simulation::Plan;
@@ -88,10 +90,7 @@ pub async fn settle(
     Json(settle): Json<Settle>,
 ) -> Answer<Value> {
     let id = MessageId(id);
-    let by = settle.by.trim();
-    if by.is_empty() || by.chars().count() > 80 || by.chars().any(char::is_control) {
-        return Err(bad("Say who decides, in 80 characters at most."));
-    }
+    let by = name(&settle.by)?;
     let review = page
         .store
         .review(id)
@@ -121,6 +120,86 @@ pub async fn settle(
             Err(Trouble(StatusCode::NOT_FOUND, format!("There is no review of message {id}.")))
         }
     }
+}
+
+/// Who decides.
+fn name(by: &str) -> Result<&str, Trouble> {
+    let by = by.trim();
+    if by.is_empty() || by.chars().count() > 80 || by.chars().any(char::is_control) {
+        return Err(bad("Say who decides, in 80 characters at most."));
+    }
+    Ok(by)
+}
+
+/// Characters of an answer or a question at most.
+const LONGEST: usize = 2_000;
+
+/// A person's words, where there are any and not too many.
+fn words(text: &str) -> Result<&str, Trouble> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > LONGEST {
+        return Err(bad(format!("Write something, in {LONGEST} characters at most.")));
+    }
+    Ok(text)
+}
+
+/// A person's answer to an enquiry.
+#[derive(Deserialize)]
+pub struct Reply {
+    by: String,
+    text: String,
+}
+
+/// `POST /api/enquiries/{message id}/answer`: notes the answer, which closes the enquiry. One that was not proposed is a
+/// draft of an entry from then on.
+pub async fn answer(
+    State(page): State<Page>,
+    Path(id): Path<i64>,
+    Json(reply): Json<Reply>,
+) -> Answer<Value> {
+    let (by, text) = (name(&reply.by)?, words(&reply.text)?);
+    match page.store.answer_enquiry(MessageId(id), text, by).await? {
+        Answering::Now { draft } => Ok(Json(json!({ "done": true, "draft": draft }))),
+        Answering::Before(before) => Err(Trouble(
+            StatusCode::CONFLICT,
+            format!("{} has answered already: {}", before.by, before.answer),
+        )),
+        Answering::Unknown => {
+            Err(Trouble(StatusCode::NOT_FOUND, format!("There is no enquiry of message {id}.")))
+        }
+    }
+}
+
+/// Who confirms a draft, and how its question is put in general words.
+#[derive(Deserialize)]
+pub struct Confirm {
+    by: String,
+    question: String,
+}
+
+/// `POST /api/knowledge/{id}/confirm`: from now on customers are answered by it.
+pub async fn confirm_draft(
+    State(page): State<Page>,
+    Path(id): Path<String>,
+    Json(confirm): Json<Confirm>,
+) -> Answer<Value> {
+    let (by, question) = (name(&confirm.by)?, words(&confirm.question)?);
+    match page.store.confirm_draft(&id, by, Some(question)).await? {
+        true => done(),
+        false => Err(no_draft(&id)),
+    }
+}
+
+/// `POST /api/knowledge/{id}/discard`: nothing is learned from that answer.
+pub async fn discard_draft(State(page): State<Page>, Path(id): Path<String>) -> Answer<Value> {
+    match page.store.discard_draft(&id).await? {
+        true => done(),
+        false => Err(no_draft(&id)),
+    }
+}
+
+fn no_draft(id: &str) -> Trouble {
+    Trouble(StatusCode::NOT_FOUND, format!("There is no draft '{id}': somebody has settled it already."))
 }
 
 /// The lines that a person keeps, each as the item that was chosen, at the menu's price.
@@ -192,8 +271,8 @@ async fn announce(page: &Page, review: &Review, decided: Decided) -> Result<Publ
         settled: Some(Settlement { by: decided.by, at: decided.at }),
         trail,
     };
-    let trace = trace.map_or_else(Trace::start, |trace| trace.child());
-    Ok(page.bus.publish_event("review-desk", topic, &event, &trace).await?)
+    let (span, trace) = spans::publish(topic, id, trace, false);
+    Ok(page.bus.publish_event("review-desk", topic, &event, &trace).instrument(span).await?)
 }
 
 /// As which generation a decision is told: an order that came too fast was accepted by the line before, under the

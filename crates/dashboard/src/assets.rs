@@ -13,7 +13,6 @@ const JS: &str = "text/javascript; charset=utf-8";
 
 static ASSETS: &[(&str, &str, &[u8])] = assets![
     "app.css" as "text/css; charset=utf-8",
-    "allergens.js" as "js",
     "app.js" as "js",
     "api.js" as "js",
     "charts.js" as "js",
@@ -29,6 +28,7 @@ static ASSETS: &[(&str, &str, &[u8])] = assets![
     "kitchen.js" as "js",
     "line.js" as "js",
     "live.js" as "js",
+    "reach.js" as "js",
     "report.js" as "js",
     "tap.js" as "js",
     "teach.js" as "js",

@@ -26,7 +26,7 @@ const COOKIE_AGE: u32 = 30 * 24 * 3_600;
 /// Where a browser shows its token for the first time.
 const ENTER: &str = "/api/enter";
 /// What the page needs that asks for the token; nothing of the line is in it.
-const OPEN: [&str; 3] = ["/assets/enter.js", "/assets/app.css", "/assets/icon.svg"];
+const OPEN: [&str; 4] = ["/assets/enter.js", "/assets/reach.js", "/assets/app.css", "/assets/icon.svg"];
 
 /// What the guard knows.
 #[derive(Clone)]
@@ -236,6 +236,7 @@ mod tests {
             }
         }
         assert_eq!(get("/assets/enter.js", None), None);
+        assert_eq!(get("/assets/reach.js", None), None);
         assert_eq!(get("/assets/app.css", None), None);
     }
 

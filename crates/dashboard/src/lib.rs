@@ -2,6 +2,19 @@
 //!
 //! One follower of the bus feeds one [`hub::Hub`], from which every browser gets its events; one look a second
 //! gives all of them the state of the line. What a browser may change needs a token, see [`guard`].
+//!
+//! Its `main` is `runtime::main(Service::Dashboard, dashboard::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), dashboard::config::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Dashboard, settings, config, dashboard::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 pub mod acts;
 pub mod assets;
@@ -211,6 +224,9 @@ fn routes(page: Page, guard: Guard, mode: Mode) -> Router {
         .route("/api/orders/{number}/steps", post(acts::step))
         .route("/api/report", get(views::report))
         .route("/api/reviews/{id}/settle", post(acts::settle))
+        .route("/api/enquiries/{id}/answer", post(acts::answer))
+        .route("/api/knowledge/{id}/confirm", post(acts::confirm_draft))
+        .route("/api/knowledge/{id}/discard", post(acts::discard_draft))
         .route("/api/dead-letters", get(views::dead_letters))
         .route("/api/dead-letters/replay", post(acts::replay_code))
         .route("/api/dead-letters/{sequence}/replay", post(acts::replay))

@@ -9,10 +9,12 @@ use contracts::{Code, MessageId, Topic, TrailEntry, header};
 use daybook::Day;
 use futures::future::join_all;
 use greenbite::report::DayInFigures;
+use knowledge::health::{self, Piece};
 use runtime::{BusError, Trace};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::dashboard::{ListedEnquiry, ListedMessage, ListedOrder};
+use store::kitchen::Ticket;
 
 use crate::Page;
 use crate::dead_letters::Letter;
@@ -194,16 +196,18 @@ pub struct Desk {
     order_total_cents: i64,
     orders: Vec<ListedOrder>,
     reviews: Vec<Value>,
-    enquiries: Vec<ListedEnquiry>,
+    enquiries: Vec<Value>,
+    drafts: Vec<store::knowledge::Entry>,
 }
 
-/// `GET /api/desk`: orders, reviews and enquiries.
+/// `GET /api/desk`: orders, reviews, enquiries, and what may be learned from their answers.
 pub async fn desk(State(page): State<Page>) -> Answer<Desk> {
-    let ((order_count, order_total_cents), orders, reviews, enquiries) = tokio::try_join!(
+    let ((order_count, order_total_cents), orders, reviews, enquiries, drafts) = tokio::try_join!(
         page.store.order_totals(),
         page.store.latest_orders(LISTED),
         page.store.open_reviews(LISTED),
         page.store.latest_enquiries(LISTED),
+        page.store.drafts(),
     )?;
     let reviews = reviews
         .into_iter()
@@ -214,12 +218,47 @@ pub async fn desk(State(page): State<Page>) -> Answer<Desk> {
             })
         })
         .collect();
-    Ok(Json(Desk { order_count, order_total_cents, orders, reviews, enquiries }))
+    let enquiries = enquiries.iter().map(enquiry).collect();
+    Ok(Json(Desk { order_count, order_total_cents, orders, reviews, enquiries, drafts }))
+}
+
+/// An enquiry, with where its proposed answer comes from in words.
+fn enquiry(listed: &ListedEnquiry) -> Value {
+    let mut value = json!(listed);
+    let source = listed.source.as_deref();
+    value["comes_from"] = json!(source.map(|source| contracts::event::comes_from(source, listed.sure)));
+    value
+}
+
+/// A ticket with what its customer says of allergens.
+#[derive(Serialize)]
+struct Shown {
+    /// The allergens that the customer must not have; none where the customer speaks of none.
+    warning: Option<Vec<&'static str>>,
+    /// The customer's words.
+    words: Vec<Piece>,
+    /// The wishes that name an allergen.
+    delicate: Vec<String>,
+    #[serde(flatten)]
+    ticket: Ticket,
+}
+
+impl Shown {
+    fn new(ticket: Ticket) -> Shown {
+        let wishes = ticket.lines.iter().flat_map(|line| &line.modifiers).map(|modifier| &modifier.name);
+        let delicate = wishes.filter(|name| health::names_allergen(name, &[])).cloned().collect();
+        Shown {
+            warning: health::warning(&ticket.text),
+            words: health::pieces(&ticket.text),
+            delicate,
+            ticket,
+        }
+    }
 }
 
 /// `GET /api/kitchen`: the newest tickets, oldest first, and the server's time, by which their age is told.
 pub async fn kitchen(State(page): State<Page>) -> Answer<Value> {
-    let tickets = page.store.tickets(LISTED).await?;
+    let tickets: Vec<Shown> = page.store.tickets(LISTED).await?.into_iter().map(Shown::new).collect();
     Ok(Json(json!({ "now": chrono::Utc::now(), "tickets": tickets, "most": LISTED })))
 }
 

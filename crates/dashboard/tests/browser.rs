@@ -292,8 +292,8 @@ fn the_line_shows_every_station_and_counts_what_happened() {
             .await?;
         until(
             &client,
-            "all six stations are up",
-            "document.querySelectorAll('.station[data-state=up]').length == 6",
+            "all seven stations are up",
+            "document.querySelectorAll('.station[data-state=up]').length == 7",
         )
         .await?;
         until(&client, "events are listed", "document.querySelectorAll('.log li').length > 5").await?;
@@ -395,6 +395,43 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     });
 }
 
+#[test]
+fn a_persons_answer_closes_an_enquiry_and_is_learned_when_it_is_confirmed() {
+    in_a_browser("/desk", async |world, client| {
+        let id = world.line.send(&["Do you have a telescope for guests?"]).await?[0];
+        let ticket = format!(
+            "[...document.querySelectorAll('.ticket.enquiry')].find(t => t.querySelector('footer a')?.textContent.endsWith('#{id}'))"
+        );
+        until(&client, "the enquiry is on the desk", &ticket).await?;
+        let answer = format!(
+            "const ticket = {ticket}; ticket.querySelector('input').value = 'Ana'; \
+             ticket.querySelector('textarea').value = 'On the roof.'; ticket.querySelector('button.primary').click()"
+        );
+        client.execute(&answer, vec![]).await?;
+        until(&client, "the enquiry is closed", &format!(
+            "(t => t && !t.querySelector('textarea') && t.textContent.includes('Ana: On the roof.'))({ticket})"
+        ))
+        .await?;
+        let draft = format!("document.querySelector('[data-draft=\"learned-{id}\"]')");
+        until(&client, "the draft is shown", &draft).await?;
+        let confirm = format!(
+            "const ticket = {draft}; ticket.querySelector('input').value = 'Ana'; \
+             ticket.querySelector('textarea').value = 'Do you have a telescope?'; \
+             ticket.querySelector('button.primary').click()"
+        );
+        client.execute(&confirm, vec![]).await?;
+        until(&client, "the draft is gone", &format!("!{draft}")).await?;
+        let (question, by): (String, String) = sqlx::query_as(
+            "SELECT questions[1], approved_by FROM knowledge WHERE learned_from = $1 AND NOT draft",
+        )
+        .bind(id)
+        .fetch_one(world.line.pool())
+        .await?;
+        ensure!(question == "Do you have a telescope?" && by == "Ana", "{question} {by}");
+        Ok(())
+    });
+}
+
 /// An empty kitchen: what other tests have ordered was eaten.
 async fn sweep(world: &World) -> anyhow::Result<()> {
     sqlx::query("UPDATE orders SET state = 'collected' WHERE state <> 'voided'")
@@ -415,7 +452,21 @@ async fn kitchen_ticket(world: &World, client: &Client, id: i64) -> anyhow::Resu
         .await?;
     let ticket = format!("document.querySelector('.kitchen-ticket[data-order=\"{number}\"]')");
     until(client, "the ticket is on the screen", &ticket).await?;
+    settled(client, &ticket).await?;
     Ok((number, ticket))
+}
+
+/// Waits until a press on a ticket counts: it does not while the ticket has only just come to its place.
+async fn settled(client: &Client, ticket: &str) -> anyhow::Result<()> {
+    until(client, "the ticket has settled", &format!("{ticket}?.classList.contains('settling') === false"))
+        .await
+}
+
+/// Takes the next step by a press on its button.
+async fn next(client: &Client, ticket: &str) -> anyhow::Result<()> {
+    settled(client, ticket).await?;
+    client.execute(&format!("{ticket}.querySelector('.next').click()"), vec![]).await?;
+    Ok(())
 }
 
 /// The states that an order went through, by its history.
@@ -444,22 +495,32 @@ fn a_cook_takes_an_order_through_the_kitchen_by_touch_and_keyboard() {
         )
         .await?;
 
+        ensure!(
+            client
+                .execute("return document.querySelector('nav a[href=\"/report\"]').offsetWidth > 0", vec![])
+                .await?
+                == Value::Bool(true),
+            "the day's figures are one press away"
+        );
         // A tick stays over a reload.
         client.execute(&format!("{ticket}.querySelector('.tick').click()"), vec![]).await?;
         client.refresh().await?;
         until(&client, "the tick is still there", &format!("{ticket}?.querySelector('.item.ticked')"))
             .await?;
 
-        client.execute(&format!("{ticket}.querySelector('.next').click()"), vec![]).await?;
+        next(&client, &ticket).await?;
         until(&client, "it is being made", &format!("{ticket}?.classList.contains('preparing')")).await?;
+        settled(&client, &ticket).await?;
         client.execute(&format!("{ticket}.focus()"), vec![]).await?;
         client.active_element().await?.send_keys("\u{e007}").await?;
         until(&client, "it is ready", &format!("{ticket}?.closest('.pass')")).await?;
+        settled(&client, &ticket).await?;
         client.execute(&format!("{ticket}.focus()"), vec![]).await?;
         client.active_element().await?.send_keys("r").await?;
         until(&client, "it is recalled", &format!("{ticket}?.closest('.board')")).await?;
 
-        // Why it was read so, behind one tap.
+        // The customer's message and why it was read so, behind one tap.
+        settled(&client, &ticket).await?;
         client.execute(&format!("{ticket}.querySelector('.why').click()"), vec![]).await?;
         until(
             &client,
@@ -475,8 +536,10 @@ fn a_cook_takes_an_order_through_the_kitchen_by_touch_and_keyboard() {
         .await?;
         click(&client, "dialog button.primary").await?;
 
+        settled(&client, &ticket).await?;
         client.execute(&format!("{ticket}.querySelector('[data-part=void]').click()"), vec![]).await?;
         fill(&client, "dialog input", "the customer left").await?;
+        tokio::time::sleep(Duration::from_millis(700)).await;
         click(&client, "dialog form button.danger").await?;
         until(&client, "the ticket is gone", &format!("!{ticket}")).await?;
         ensure!(history(world, number).await? == ["preparing", "ready", "preparing", "voided"]);
@@ -499,6 +562,7 @@ fn two_screens_that_press_at_once_make_one_step_and_both_show_it() {
         let other = world.open("/kitchen").await?;
         let result = async {
             kitchen_ticket(world, &other, id).await?;
+            settled(&client, &ticket).await?;
             let press = format!("{ticket}.querySelector('.next').click()");
             let (one, two) = tokio::join!(client.execute(&press, vec![]), other.execute(&press, vec![]));
             one?;
@@ -590,22 +654,99 @@ fn timers_turn_and_allergies_stand_out_and_the_sound_can_be_switched() {
         until(&client, "it is red", &format!("{ticket}?.dataset.age == 'red'")).await?;
         click(&client, "#sound").await?;
         client.refresh().await?;
-        until(&client, "sound and minutes stay", &format!("document.querySelector('#sound')?.getAttribute('aria-pressed') == 'true' && {ticket}?.dataset.age == 'red'")).await?;
+        until(&client, "sound and minutes stay", &format!("document.querySelector('#sound')?.getAttribute('aria-pressed') == 'true' && {ticket}?.dataset.age == 'red'")).await
+    });
+}
 
-        let words = client
+#[test]
+fn a_double_tap_and_a_held_key_take_one_step_and_leave_the_next_order_alone() {
+    alone_in_a_browser("/kitchen", async |world, client| {
+        sweep(world).await?;
+        let ids = world.line.send(&["One Lemonade please", "Two Lemonades please"]).await?;
+        let (first, ticket) = kitchen_ticket(world, &client, ids[0]).await?;
+        let (second, other) = kitchen_ticket(world, &client, ids[1]).await?;
+        let preparing = format!("{ticket}?.classList.contains('preparing')");
+        // As fast as a finger: where the button was, whatever is there by then.
+        settled(&client, &ticket).await?;
+        client
             .execute(
-                "const texts = arguments[0]; return import('/assets/allergens.js').then(module => texts.map(module.warning))",
-                vec![json!([
-                    "I'm allergic to peanuts and shellfish", "Je suis allergique aux œufs et au lait", "Ich habe eine Nussallergie, keine Nüsse",
-                    "soy alérgica al gluten", "a cheeseburger, no cheese please",
-                ])],
+                &format!(
+                    "const box = {ticket}.querySelector('.next').getBoundingClientRect();
+                     const tap = () => document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.click();
+                     tap(); for (const ms of [60, 150, 300, 450]) setTimeout(tap, ms);"
+                ),
+                vec![],
             )
             .await?;
-        ensure!(
-            words == json!([["peanuts", "crustaceans"], ["egg", "milk"], ["nuts"], ["gluten"], null]),
-            "{words}"
-        );
+        until(&client, "it is being made", &preparing).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ensure!(history(world, first).await? == ["preparing"]);
+
+        // When it leaves the board, the next order comes under the finger.
+        settled(&client, &ticket).await?;
+        client
+            .execute(
+                &format!(
+                    "const box = {ticket}.querySelector('.next').getBoundingClientRect();
+                     const tap = () => document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.click();
+                     tap();
+                     new MutationObserver((_, watch) => {{
+                       if ({ticket}?.closest('.pass')) {{ watch.disconnect(); tap(); setTimeout(tap, 200); }}
+                     }}).observe(document.querySelector('main'), {{ childList: true, subtree: true }});"
+                ),
+                vec![],
+            )
+            .await?;
+        until(&client, "it is ready", &format!("{ticket}?.closest('.pass')")).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ensure!(history(world, first).await? == ["preparing", "ready"]);
+        ensure!(history(world, second).await?.is_empty(), "the second tap has hit the next order");
+
+        // A held Enter: the keyboard repeats it as long as it is down.
+        settled(&client, &other).await?;
+        client.execute(&format!("{other}.focus()"), vec![]).await?;
+        for repeat in [false, true, true, true, true] {
+            let key = json!({ "type": "keyDown", "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13, "autoRepeat": repeat });
+            driver(&client, "goog/cdp/execute", json!({ "cmd": "Input.dispatchKeyEvent", "params": key }))
+                .await?;
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+        until(&client, "it is being made", &format!("{other}?.classList.contains('preparing')")).await?;
+        ensure!(history(world, second).await? == ["preparing"]);
         Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_told_in_words_that_a_cook_understands() {
+    in_a_browser("/kitchen", async |_, client| {
+        until(&client, "the list is there", "document.querySelector('.board')?.children.length").await?;
+        let told = "(() => { const says = document.querySelector('.kitchen .trouble'); return says.hidden ? '' : says.textContent; })()";
+        // A network that is gone.
+        client
+            .execute("window.real = window.fetch; window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))", vec![])
+            .await?;
+        until(
+            &client,
+            "that it cannot be reached is told",
+            &format!("/cannot be reached. Is this device on the network/.test({told})"),
+        )
+        .await?;
+        // A server that takes the question and never answers: only the time-out ends it.
+        client
+            .execute(
+                "window.fetch = (_, options) => new Promise((_, fail) => options.signal?.addEventListener('abort', () => fail(options.signal.reason)))",
+                vec![],
+            )
+            .await?;
+        until(
+            &client,
+            "that it does not answer is told",
+            &format!("/has not answered for 8 seconds/.test({told})"),
+        )
+        .await?;
+        client.execute("window.fetch = window.real", vec![]).await?;
+        until(&client, "and that it answers again", &format!("{told} === ''")).await
     });
 }
 
@@ -718,7 +859,30 @@ fn the_days_figures_on_the_page_are_those_of_the_tables_and_follow_the_line() {
         )
         .await?;
         click(&client, "button[aria-label='The day after']").await?;
-        until(&client, "the address is the next day's", "location.search === '?day=2020-03-01'").await
+        until(&client, "the address is the next day's", "location.search === '?day=2020-03-01'").await?;
+        until(
+            &client,
+            "the spreadsheet is that day's",
+            "[...document.querySelectorAll('.command code')].some(c => c.textContent === 'greenbite export orders --day 2020-03-01')",
+        )
+        .await?;
+        // As fast as they can be pressed, and before the first answer.
+        client
+            .execute(
+                "const back = document.querySelector(\"button[aria-label='The day before']\"); back.click(); back.click(); back.click();",
+                vec![],
+            )
+            .await?;
+        until(&client, "it is three days before", "location.search === '?day=2020-02-27'").await?;
+        client
+            .execute(
+                "document.querySelector('a[href=\"/kitchen\"]').click(); document.querySelector('a[href=\"/report\"]').click();
+                 const back = document.querySelector(\"button[aria-label='The day before']\"); back.click(); back.click();
+                 window.twoDaysAgo = new Date(Date.now() - 2 * 86400000).toISOString().slice(0, 10);",
+                vec![],
+            )
+            .await?;
+        until(&client, "it is two days before today", "location.search === `?day=${window.twoDaysAgo}`").await
     });
 }
 
@@ -958,6 +1122,8 @@ fn without_the_token_and_from_other_sites_the_page_only_reads() {
         for path in [
             "/api/messages",
             "/api/orders/1/steps",
+            "/api/enquiries/1/answer",
+            "/api/knowledge/1/confirm",
             "/api/clear",
             "/api/stations/extractor/pause",
             "/api/simulation/start",

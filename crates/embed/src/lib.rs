@@ -7,6 +7,18 @@
 //! The forward passes are ours: texts stand one after the other without padding, weights are packed once for
 //! the matrix products, and what follows a product happens while its block is in the cache. candle's own
 //! `modernbert` is the oracle of the tests.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), embed::Error> {
+//! use embed::{Embedder, Limits, Model, Options, cosine};
+//!
+//! let model = Model::load("models/all-MiniLM-L6-v2".as_ref(), "MiniLM", Options::default())?;
+//! let embedder = Embedder::start(model, Limits::default()).await?;
+//! let vectors = embedder.embed(&["a coke", "a cola"]).await?;
+//! println!("{:.2}", cosine(&vectors[0], &vectors[1]));
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 mod bert;

@@ -1,6 +1,19 @@
 //! Station: items, quantities, sizes and modifiers out of a customer's words.
 //!
 //! The decision is the crate `reader`'s, a pure function; `stage.rs` reads and publishes.
+//!
+//! Its `main` is `runtime::main(Service::Extractor, extractor::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), extractor::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Extractor, settings, config, extractor::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 pub mod config;
 pub mod stage;

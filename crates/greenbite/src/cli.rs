@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::site::Site;
 use crate::{
     calibrate, customers, dataset, dlq, doctor, eval, export, import, journey, knowledge, ledger, menus,
-    models, orders, provision, report, simulate, webhooks,
+    models, orders, provision, replies, report, simulate, webhooks,
 };
 
 /// GreenBite's operator's command.
@@ -66,6 +66,9 @@ enum Command {
     /// Orders in the kitchen: what is open, and the steps from start to collected
     #[command(subcommand)]
     Order(orders::Command),
+    /// What customers were not told: what failed, and sending it once more
+    #[command(subcommand)]
+    Reply(replies::Command),
     /// A day in figures: orders and money by hour, item and door, how they were decided, how long they took
     Report(report::Args),
     /// What is known of one customer, and forgetting it
@@ -145,6 +148,7 @@ async fn run(cli: Cli) -> anyhow::Result<End> {
         Command::Knowledge(command) => knowledge::run(&site()?, command).await,
         Command::Export(command) => export::run(&site()?, command).await,
         Command::Order(command) => orders::run(&site()?, command).await,
+        Command::Reply(command) => replies::run(&site()?, command).await,
         Command::Report(args) => report::run(&site()?, args).await,
         Command::Customer(command) => customers::run(&site()?, command).await,
         Command::Journey(args) => journey::run(&site()?, args).await,

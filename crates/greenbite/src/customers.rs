@@ -109,7 +109,8 @@ async fn forget(site: &Site, store: &Store, known: &[Known]) -> anyhow::Result<E
     let left = known.len() - ids.len();
     if left > 0 {
         complain(&format!(
-            "{left} messages are under way or wait for a decision: settle them, then forget again"
+            "{left} messages are under way, wait for a decision or are in the kitchen's hands: settle them, collect or void \
+             the orders, then forget again"
         ));
         return Ok(End::NeedsPerson);
     }

@@ -280,7 +280,14 @@ pub async fn replay(bus: &Bus, store: &Store, entry: &Entry) -> anyhow::Result<R
                 Replayed::Before
             } else {
                 let raised = store.next_generation(&[(row.message.id, row.message.generation)]).await?;
-                if raised.is_empty() { Replayed::Before } else { Replayed::Again }
+                if !raised.is_empty() {
+                    Replayed::Again
+                } else {
+                    // Between the look and the try somebody replayed it, or it was given up: made nobody's, for one.
+                    let row = store.message(row.message.id).await?;
+                    let closed = row.is_some_and(|row| row.rejected_reason.is_some());
+                    if closed { Replayed::Closed } else { Replayed::Before }
+                }
             }
         }
         _ => {

@@ -24,6 +24,9 @@ const FULL_PERCENT: f64 = 80.0;
 /// So many deliveries that were repeated are for a person to look at.
 const REDELIVERED: u64 = 100;
 
+/// Replies that are counted at most.
+const FAILED: u32 = 1_000;
+
 /// `greenbite doctor`
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -78,6 +81,14 @@ pub async fn run(site: &Site, args: Args) -> anyhow::Result<End> {
         let overdue = TimeDelta::minutes(site.config.overdue_minutes.into());
         look_at_messages(store, overdue, &mut report).await;
         look_at_menu(store, &site.cache(), &mut report).await;
+        match store.failed_replies(FAILED).await {
+            Ok(failed) if !failed.is_empty() => report.findings.push(format!(
+                "{} customers were not told something, or nobody knows: `greenbite reply failed` lists it, `reply again` sends it.",
+                failed.len()
+            )),
+            Ok(_) => {}
+            Err(error) => report.findings.push(format!("The replies to customers: {error}.")),
+        }
         match store.sold_out().await {
             Ok(items) => report.sold_out = items,
             Err(error) => report.findings.push(format!("What is sold out: {error}.")),

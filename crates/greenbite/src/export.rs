@@ -33,7 +33,7 @@ pub struct Orders {
     /// Where the day begins [default: the setting restaurant.timezone]
     #[arg(long)]
     timezone: Option<Tz>,
-    /// Where the file goes: a file, or a folder in which it is orders-<day>.csv [default: this folder]
+    /// Where the file goes: a file, or a folder in which it is orders-DAY.csv [default: this folder]
     #[arg(long, value_name = "FILE.csv|DIR")]
     out: Option<PathBuf>,
 }

@@ -34,7 +34,7 @@ pub enum Command {
 pub struct Messages {
     /// The file; a `-` is standard input
     file: PathBuf,
-    /// Where rows go that cannot be taken [default: <FILE>.rejects.jsonl]
+    /// Where rows go that cannot be taken [default: FILE.rejects.jsonl]
     #[arg(long, value_name = "FILE.jsonl")]
     rejects: Option<PathBuf>,
     /// Zone of times without an offset [default: the setting restaurant.timezone]

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use store::kitchen::TakenStep;
 use store::notifications::NotificationRow;
 use store::registration::Journey;
+use store::replies::ReplyRow;
 
 use crate::cli::{End, complain, say, say_json, table};
+use crate::replies;
 use crate::site::Site;
 
 /// Events of one message that are shown at most.
@@ -59,6 +61,7 @@ struct Report {
     dead_letters: Vec<DeadLetter>,
     notifications: Vec<String>,
     kitchen: Vec<TakenStep>,
+    replies: Vec<ReplyRow>,
 }
 
 /// Prints the way of one message.
@@ -98,6 +101,7 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
     let spoken = steps.iter().find_map(|(_, message)| message.clone());
     let message = row.as_ref().map(|row| row.message.message.clone()).or(spoken);
     let notifications = row.as_ref().map(|row| row.notifications.iter().map(told).collect());
+    let replies = row.as_ref().map(|row| row.replies.clone());
     let (row, kitchen) = row.map(|row| (row.message, row.kitchen)).unzip();
     Report {
         id,
@@ -116,6 +120,7 @@ fn report(id: MessageId, row: Option<Journey>, events: &[Stored], letters: &[Sto
             .collect(),
         notifications: notifications.unwrap_or_default(),
         kitchen: kitchen.unwrap_or_default(),
+        replies: replies.unwrap_or_default(),
     }
 }
 
@@ -203,6 +208,9 @@ fn print(report: &Report) {
     }
     for taken in &report.kitchen {
         say(&format!("  kitchen   {}, {}", taken.state, taken.told()));
+    }
+    for reply in &report.replies {
+        say(&format!("  customer  {}", replies::told(reply)));
     }
 }
 

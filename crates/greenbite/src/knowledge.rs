@@ -1,22 +1,23 @@
 //! `greenbite knowledge`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use answerer::house::House;
 use anyhow::{Context, bail};
-use chrono::{Datelike, Days, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use contracts::kitchen::State;
 use knowledge::answer::{Answer, Source};
-use knowledge::{Answerer, Doors, Entry, Truth, check, entry, facts, gaps};
-use menu::{Lexicon, MenuHandle};
+use knowledge::{Answerer, Doors, Entry, check, entry, facts, gaps};
+use menu::{Lexicon, MenuHandle, SoldOutHandle};
 use menu_validator::model;
-use runtime::Restaurant;
 use store::Store;
 
 use crate::calibrate::Model;
 use crate::cli::{End, complain, say, say_json, table};
 use crate::eval::read_menu;
+use crate::orders;
 use crate::site::Site;
 
 /// Enquiries that are looked at for gaps, the latest.
@@ -37,6 +38,28 @@ pub enum Command {
         /// For a program
         #[arg(long)]
         json: bool,
+    },
+    /// Prints what may be learned from people's answers, until somebody confirms it
+    Drafts {
+        /// For a program
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes a draft an entry, by which customers are answered from then on
+    Confirm {
+        /// The draft, as `drafts` names it
+        draft: String,
+        /// Who says that it may be told to customers; your login name, if not given
+        #[arg(long)]
+        who: Option<String>,
+        /// The question in general words; the customer's own, if not given
+        #[arg(long)]
+        question: Option<String>,
+    },
+    /// Deletes a draft: nothing is learned from that answer
+    Discard {
+        /// The draft, as `drafts` names it
+        draft: String,
     },
     /// What customers ask that nobody has answered, the most frequent first
     Gaps {
@@ -86,22 +109,50 @@ pub struct Eval {
 /// Runs it.
 pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
     match command {
-        Command::Import { file } => import(&site.store().await?, &file).await,
+        Command::Import { file } => import(site, &file).await,
         Command::List { json } => list(&site.store().await?.knowledge().await?, json),
+        Command::Drafts { json } => list(&site.store().await?.drafts().await?, json),
+        Command::Confirm { draft, who, question } => {
+            let store = site.store().await?;
+            let who = who.unwrap_or_else(orders::user);
+            let done = store.confirm_draft(&draft, &who, question.as_deref()).await?;
+            told_of_draft(done, &draft, "is an entry of the house now")
+        }
+        Command::Discard { draft } => {
+            let done = site.store().await?.discard_draft(&draft).await?;
+            told_of_draft(done, &draft, "is gone; the answer stays with its enquiry")
+        }
         Command::Gaps { days, model } => show_gaps(site, days, &model).await,
         Command::Check { file } => {
             let entries = match file {
                 Some(file) => read(&file)?,
-                None => site.store().await?.knowledge().await?,
+                None => {
+                    let store = site.store().await?;
+                    let mut entries = store.knowledge().await?;
+                    let drafts = store.drafts().await?;
+                    let ids: Vec<String> = drafts.iter().map(|draft| draft.id.clone()).collect();
+                    entries.extend(drafts);
+                    let mut findings = check::check(&entries, today(site));
+                    // Of a draft nothing else is to be expected.
+                    findings.retain(
+                        |finding| !matches!(finding, check::Finding::NotApproved(id) if ids.contains(id)),
+                    );
+                    return Ok(tell_findings(&findings, entries.len()));
+                }
             };
-            Ok(tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len()))
+            Ok(tell_findings(&check::check(&entries, today(site)), entries.len()))
         }
         Command::Ask { text, model } => ask(site, &text, &model).await,
         Command::Eval(args) => eval(&args).await,
     }
 }
 
-async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
+/// The day by the restaurant's clock: entries hold from midnight to midnight there.
+fn today(site: &Site) -> NaiveDate {
+    site.settings.restaurant.clock(Utc::now()).date_naive()
+}
+
+async fn import(site: &Site, file: &Path) -> anyhow::Result<End> {
     let entries = match read(file) {
         Ok(entries) => entries,
         Err(mistakes) => {
@@ -109,9 +160,9 @@ async fn import(store: &Store, file: &Path) -> anyhow::Result<End> {
             return Ok(End::SomeRejected);
         }
     };
-    store.replace_knowledge(&entries).await?;
+    site.store().await?.replace_knowledge(&entries).await?;
     say(&format!("{} entries of {} are what the house knows now", entries.len(), file.display()));
-    tell_findings(&check::check(&entries, Utc::now().date_naive()), entries.len());
+    tell_findings(&check::check(&entries, today(site)), entries.len());
     Ok(End::Done)
 }
 
@@ -126,6 +177,15 @@ fn list(entries: &[Entry], json: bool) -> anyhow::Result<End> {
     }
     say(&rows.to_string());
     Ok(End::Done)
+}
+
+fn told_of_draft(done: bool, draft: &str, said: &str) -> anyhow::Result<End> {
+    if done {
+        say(&format!("'{draft}' {said}"));
+        return Ok(End::Done);
+    }
+    complain(&format!("there is no draft '{draft}': `greenbite knowledge drafts` lists them"));
+    Ok(End::NeedsPerson)
 }
 
 fn tell_findings(findings: &[check::Finding], entries: usize) -> End {
@@ -162,7 +222,7 @@ async fn show_gaps(site: &Site, days: u64, model: &Model) -> anyhow::Result<End>
 
 async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     let (house, answerer) = house(site, model).await?;
-    let order = match facts::order_number(text) {
+    let order = match facts::order_number(text, &house.lexicon) {
         Some(number) => site.store().await?.order_state(number).await?.map(|state| (number, state)),
         None => None,
     };
@@ -182,47 +242,20 @@ async fn ask(site: &Site, text: &str, model: &Model) -> anyhow::Result<End> {
     }
 }
 
-/// What is true of the house, to be asked many times.
-struct House {
-    lexicon: std::sync::Arc<Lexicon>,
-    currency: String,
-    doors: Doors,
-}
-
-impl House {
-    fn truth(&self, order: Option<(i64, State)>) -> Truth<'_> {
-        Truth { lexicon: &self.lexicon, currency: &self.currency, doors: self.doors, order }
-    }
-}
-
 async fn house(site: &Site, model: &Model) -> anyhow::Result<(House, Answerer)> {
     let store = site.store().await?;
-    let today = Utc::now().date_naive();
+    let today = today(site);
     let entries: Vec<Entry> = store.knowledge().await?.into_iter().filter(|e| e.holds_on(today)).collect();
     if entries.is_empty() {
         bail!("the house knows nothing yet: `greenbite knowledge import data/knowledge.csv` changes that");
     }
+    let sold_out = SoldOutHandle::new(store.clone(), site.cache()).now().await?;
     let lexicon = MenuHandle::new(store, site.cache()).lexicon().await?;
-    let restaurant = &site.settings.restaurant;
-    let house = House { lexicon, currency: restaurant.currency.clone(), doors: doors(restaurant) };
-    Ok((house, answerer(entries, model).await))
+    let house = House::now(lexicon, &sold_out, &site.settings.restaurant);
+    Ok((house, read_by(entries, model).await))
 }
 
-fn doors(restaurant: &Restaurant) -> Doors {
-    let now = restaurant.clock(Utc::now());
-    if !restaurant.hours.are_given() {
-        return Doors::Unknown;
-    }
-    match restaurant.hours.opening_at(now) {
-        Some(opening) => Doors::Open(opening.until.time()),
-        None => Doors::Closed(restaurant.hours.next_opening(now).map(|next| {
-            let days = (next.from.date_naive() - now.date_naive()).num_days();
-            (days.unsigned_abs(), next.from.weekday(), next.from.time())
-        })),
-    }
-}
-
-async fn answerer(entries: Vec<Entry>, model: &Model) -> Answerer {
+async fn read_by(entries: Vec<Entry>, model: &Model) -> Answerer {
     let chosen = model::open(&model.config(), false).await;
     Answerer::new(entries, chosen.embedder).await
 }
@@ -260,11 +293,12 @@ async fn eval(args: &Eval) -> anyhow::Result<End> {
         all.iter().filter(|one| args.half.as_ref().is_none_or(|half| *half == one.half)).collect();
     let own = args.folder.join("menu.csv");
     let menu = read_menu(if own.is_file() { &own } else { &args.menu }, None)?;
-    let answerer = answerer(read(&args.folder.join("knowledge.csv"))?, &args.model).await;
+    let answerer = read_by(read(&args.folder.join("knowledge.csv"))?, &args.model).await;
     // Whether it is open is not measured, only that it was computed: any clock will do, as will any order.
     let house = House {
         lexicon: std::sync::Arc::new(Lexicon::new(menu)),
         currency: "$".to_owned(),
+        sold_out: HashSet::new(),
         doors: Doors::Closed(None),
     };
     let truth = house.truth(Some((1, State::Preparing)));

@@ -91,6 +91,10 @@ fn print(report: &Report) {
         "notifications: {} sent, {} of them marked as possible repeats, {} still to be sent",
         ledger.told, ledger.possible_repeats, ledger.untold
     ));
+    say(&format!(
+        "enquiries: {} with a proposed answer, {} for a person alone",
+        ledger.proposed, ledger.unanswerable
+    ));
     say(&format!("orders: {} in all", money(ledger.total_cents)));
     match &report.under_way_by_station {
         Some(stations) => {

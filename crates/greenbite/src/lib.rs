@@ -19,6 +19,7 @@ pub mod models;
 pub mod orders;
 pub mod progress;
 pub mod provision;
+pub mod replies;
 pub mod report;
 pub mod schedule;
 pub mod simulate;

@@ -16,6 +16,9 @@ use crate::cli::{End, complain, say, say_json, table};
 use crate::site::Site;
 use crate::{orders, until};
 
+/// Names that are told of where one was not found.
+const NEAREST: usize = 3;
+
 /// `greenbite menu`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -122,12 +125,14 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
             let menu = MenuHandle::new(store.clone(), site.cache()).menu().await?;
             // An item that an import took from the menu can still be told to be back.
             let slug = item(&menu, &name).map_or_else(|_| menu::slug(&name), |item| item.slug.clone());
+            let before = store.sold_out().await?;
             let was = store.mark_back(&slug).await?;
             cached(sold_out::publish(&store, &site.cache()).await)?;
-            match was {
-                true => say(&format!("{name} is there again")),
-                false => say(&format!("{name} was not sold out")),
+            if !was {
+                complain(&not_out(&name, &slug, &before));
+                return Ok(End::NeedsPerson);
             }
+            say(&format!("{name} is there again"));
         }
     }
     Ok(End::Done)
@@ -155,6 +160,21 @@ fn item<'a>(menu: &'a Menu, name: &str) -> anyhow::Result<&'a MenuItem> {
         true => anyhow::bail!("\"{name}\" is not on the menu: `greenbite menu show` lists it"),
         false => anyhow::bail!("\"{name}\" is not on the menu; there is {}", like.join(", ")),
     }
+}
+
+/// That nothing of that name was sold out, and what is.
+fn not_out(name: &str, slug: &str, sold_out: &[SoldOutItem]) -> String {
+    let mut sold_out: Vec<&SoldOutItem> = sold_out.iter().collect();
+    if sold_out.is_empty() {
+        return format!("nothing was changed: \"{name}\" was not sold out, and nothing else is");
+    }
+    // The likeliest first.
+    sold_out.sort_by(|a, b| {
+        let alike = |item: &SoldOutItem| strsim::jaro_winkler(&item.slug, slug);
+        alike(b).total_cmp(&alike(a))
+    });
+    let names: Vec<&str> = sold_out.iter().take(NEAREST).map(|item| item.item.as_str()).collect();
+    format!("nothing was changed: \"{name}\" was not sold out; what is: {}", names.join(", "))
 }
 
 /// The menu for a program.

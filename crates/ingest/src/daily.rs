@@ -3,6 +3,7 @@
 //! One replica at a time does it, by a key in the database; what was done is a row there too. So a day that
 //! passed while nothing ran is made up for, and none is written twice.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
@@ -28,12 +29,14 @@ pub struct Daily {
     handle: Handle,
     settings: Settings,
     zone: Tz,
+    /// Reviews that were said to wait for too long.
+    told: AtomicU64,
 }
 
 impl Daily {
     /// For a restaurant whose days begin in this zone.
     pub fn new(store: Store, handle: Handle, config: &Config, zone: Tz) -> Self {
-        Daily { store, handle, settings: config.daily.clone(), zone }
+        Daily { store, handle, settings: config.daily.clone(), zone, told: AtomicU64::new(0) }
     }
 
     /// Does it until the service stops.
@@ -90,6 +93,15 @@ impl Daily {
     async fn anonymise(&self, now: DateTime<Utc>) -> Result<(), Trouble> {
         let kept = TimeDelta::days(i64::from(self.settings.keep_days));
         let Some(before) = now.checked_sub_signed(kept).filter(|_| !kept.is_zero()) else { return Ok(()) };
+        let undecided = self.store.undecided_since_before(before).await?;
+        if undecided > self.told.swap(undecided, Ordering::Relaxed) {
+            tracing::warn!(
+                reviews = undecided,
+                "{undecided} reviews have waited for more than {} days: their customers' words stay until somebody decides \
+                 them at the desk",
+                self.settings.keep_days
+            );
+        }
         let mut done = 0;
         loop {
             let ids = self.store.kept_since_before(before, PAGE).await?;

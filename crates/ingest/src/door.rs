@@ -11,13 +11,14 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use contracts::{Failure, FailureKind, MessageId};
-use runtime::{Handle, StartError};
+use contracts::{Failure, FailureKind, MessageId, Topic};
+use runtime::{Handle, StartError, Trace, spans};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Store;
 use store::messages::NewMessage;
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::admit::admit;
 use crate::config::Config;
@@ -197,8 +198,23 @@ async fn take_in(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
+) -> Response {
+    let caller = headers.get(contracts::header::TRACEPARENT).and_then(|value| value.to_str().ok());
+    let request = spans::Request::served("POST", "/messages", caller.and_then(Trace::parse));
+    let work = accept(&door, peer.ip(), &headers, body, &request.trace).instrument(request.span.clone());
+    let answer = work.await.into_response();
+    request.answered(Some(answer.status().as_u16()));
+    answer
+}
+
+async fn accept(
+    door: &Door,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    body: Body,
+    trace: &Trace,
 ) -> Result<Response, Problem> {
-    door.may_enter(peer.ip(), &headers)?;
+    door.may_enter(peer, headers)?;
     let json = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -207,7 +223,7 @@ async fn take_in(
         let words = "Send JSON, with the header Content-Type: application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", words));
     }
-    let request = read(&arrive(&headers, body).await?)?;
+    let request = read(&arrive(headers, body).await?)?;
     let count = u32::try_from(request.messages.len()).unwrap_or(u32::MAX);
     door.limiter.take(count).map_err(|pause| {
         Problem::new(
@@ -229,7 +245,10 @@ async fn take_in(
             received_at: None,
         })
         .collect();
-    let inserted = door.store.insert_messages(&new).await?;
+    // A message alone goes on with its request's trace; of several each has one of its own.
+    let begin = || if new.len() == 1 { trace.clone() } else { spans::create(Topic::ReceivedMessage, trace) };
+    let traceparents: Vec<String> = new.iter().map(|_| begin().traceparent()).collect();
+    let inserted = door.store.insert_traced(&new, &traceparents).await?;
     let mut answers = Vec::with_capacity(inserted.len());
     let mut any_new = false;
     for (index, (inserted, sent)) in inserted.iter().zip(&new).enumerate() {

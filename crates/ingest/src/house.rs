@@ -248,12 +248,22 @@ fn is_due(row: &Stalled, before: DateTime<Utc>) -> bool {
 async fn traces(bus: &Bus, id: MessageId) -> Result<Traces, BusError> {
     let (event, letter) = futures::try_join!(bus.last_event(id), bus.last_dead_letter(id))?;
     let mut last_event = event.and_then(|event| Some((Topic::parse(&event.subject)?.0, event.sequence)));
-    // A cook may be quicker than the notifier: what matters is where the order itself is on the line.
-    if last_event.is_some_and(|(topic, _)| topic.stage() == Topic::KitchenReady.stage()) {
-        let order = bus.last_message(STREAM, &Topic::RegisteredOrder.subject(id)).await?;
-        last_event = order.map(|order| (Topic::RegisteredOrder, order.sequence));
+    // A cook, or the answerer, may be quicker than the notifier: what matters is where the order or the enquiry itself is
+    // on the line.
+    if let Some(registered) = last_event.and_then(|(topic, _)| beside(topic)) {
+        let event = bus.last_message(STREAM, &registered.subject(id)).await?;
+        last_event = event.map(|event| (registered, event.sequence));
     }
     Ok(Traces { last_event, is_dead_letter: letter.is_some() })
+}
+
+/// Of what happens beside the notifier: the event by which the message itself goes on.
+fn beside(topic: Topic) -> Option<Topic> {
+    match topic {
+        Topic::AnsweredProposed | Topic::AnsweredOpen => Some(Topic::RegisteredEnquiry),
+        topic if topic.stage() == Topic::KitchenReady.stage() => Some(Topic::RegisteredOrder),
+        _ => None,
+    }
 }
 
 /// The lowest place that each durable still needs. The stream's state was asked for before.

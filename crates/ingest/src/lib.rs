@@ -11,6 +11,19 @@
 //! | [`house`] | what one replica does for all: [`reconcile`], [`janitor`], given-up deliveries |
 //! | `chore` | why either is left for now |
 //! | [`daily`] | what one replica does for all once a day: the orders' file, and what was kept long enough |
+//!
+//! Its `main` is `runtime::main(Service::Ingest, ingest::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), ingest::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Ingest, settings, config, ingest::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 pub mod admit;
 mod chore;

@@ -12,8 +12,9 @@ use contracts::{
     Code, Decision, Failure, FailureKind, Message, MessageId, Received, Service, Topic, TrailEntry,
 };
 use futures::future::join_all;
-use runtime::{Bus, BusError, Handle, StartError, Trace};
+use runtime::{Bus, BusError, Handle, StartError, Trace, spans};
 use store::Store;
+use tracing::Instrument;
 
 use crate::admit::{Refusal, admit};
 use crate::config::Config;
@@ -145,7 +146,9 @@ impl Relay {
             &batch.messages()[..batch.messages().len().min(usize::try_from(room).unwrap_or(usize::MAX))];
         let there_is_more =
             batch.messages().len() == usize::from(self.batch) || messages.len() < batch.messages().len();
-        let results = join_all(messages.iter().map(|message| relay_one(&bus, message))).await;
+        let traced = messages.iter().zip(batch.traceparents());
+        let results =
+            join_all(traced.map(|(message, trace)| relay_one(&bus, message, trace.as_deref()))).await;
 
         let mut published: Vec<MessageId> = Vec::with_capacity(messages.len());
         let mut refused = Vec::new();
@@ -215,8 +218,10 @@ enum Failed {
     Trouble(Trouble),
 }
 
-async fn relay_one(bus: &Bus, message: &Message) -> Result<(), Failed> {
+async fn relay_one(bus: &Bus, message: &Message, traceparent: Option<&str>) -> Result<(), Failed> {
     admit(&message.text).map_err(Failed::Refused)?;
+    let before = traceparent.and_then(Trace::parse);
+    let (span, trace) = spans::publish(Topic::ReceivedMessage, message.id, before, message.generation > 1);
     let began = Instant::now();
     let decision = Decision::by_rules("received", format!("Came in by {}.", door(&message.source)));
     let entry = TrailEntry {
@@ -227,8 +232,8 @@ async fn relay_one(bus: &Bus, message: &Message) -> Result<(), Failed> {
         took_us: began.elapsed().as_micros() as u64,
     };
     let event = Received { message: message.clone(), trail: vec![entry] };
-    let trace = Trace::start();
-    match bus.publish_event(Service::Ingest.as_str(), Topic::ReceivedMessage, &event, &trace).await {
+    let publishing = bus.publish_event(Service::Ingest.as_str(), Topic::ReceivedMessage, &event, &trace);
+    match publishing.instrument(span).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == FailureKind::Permanent => {
             Err(Failed::Refused(Refusal::new(error.code(), error.to_string())))
@@ -245,6 +250,7 @@ fn door(source: &str) -> &str {
         "watch" => "the watched file",
         "simulation" => "the simulation",
         "dashboard" => "the dashboard",
+        "telegram" => "Telegram",
         other => other,
     }
 }

@@ -22,7 +22,7 @@ pub struct Position {
     pub offset: u64,
     /// The line that begins there.
     pub line: u64,
-    /// Fingerprint of the beginning, of at most [`HEAD_BYTES`] of what was read.
+    /// Fingerprint of the beginning, of at most `HEAD_BYTES` of what was read.
     pub head: Vec<u8>,
 }
 

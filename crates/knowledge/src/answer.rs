@@ -2,7 +2,7 @@
 
 use crate::base::{Base, Question};
 use crate::facts::{self, Fact, Truth};
-use crate::say;
+use crate::{health, say};
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,21 +56,28 @@ pub enum Answer {
 /// Decides about one question. Facts go first; what concerns health is quoted from an entry before the menu.
 pub fn answer(text: &str, question: &Question, base: &Base, truth: &Truth<'_>) -> Answer {
     let language = question.language.as_str();
-    let health = facts::is_of_health(text, language);
+    let health = facts::is_of_health(text, truth.lexicon);
     let computed = facts::compute(text, language, truth);
-    let careful = |answer: String| if health { say::careful(language, &answer) } else { answer };
+    let said = |answer: String, careful: bool| if careful { say::careful(language, &answer) } else { answer };
+    let careful = |fact: Fact| match fact {
+        // What is in a dish may be asked by somebody who must not have it, and does not say so.
+        Fact::Ingredients => true,
+        Fact::Price => health::speaks_of_health(text),
+        Fact::OnMenu | Fact::OpenNow | Fact::Status => health,
+    };
     if let Some(facts::Computed { fact, answer }) = computed
         // That something is or is not sold says nothing about what makes somebody ill.
-        && !(health && matches!(fact, Fact::OnMenu | Fact::Price))
+        && !(careful(fact) && matches!(fact, Fact::OnMenu | Fact::Price))
     {
+        let careful = careful(fact);
         return match answer {
             Some(answer) => Answer::Proposed(Proposal {
-                answer: careful(answer),
+                answer: said(answer, careful),
                 source: Source::Fact(fact),
                 topic: fact.to_string(),
                 language: language.to_owned(),
                 sure: None,
-                careful: health,
+                careful,
             }),
             None => Answer::Open {
                 about: fact.to_string(),
@@ -81,7 +88,7 @@ pub fn answer(text: &str, question: &Question, base: &Base, truth: &Truth<'_>) -
     match retrieve(question, base) {
         Answer::Proposed(mut proposal) => {
             proposal.careful = health;
-            proposal.answer = careful(proposal.answer);
+            proposal.answer = said(proposal.answer, health);
             Answer::Proposed(proposal)
         }
         open => open,
@@ -117,6 +124,8 @@ fn retrieve(question: &Question, base: &Base) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use menu::{Lexicon, Menu, MenuItem};
 
     use super::*;
@@ -129,7 +138,14 @@ mod tests {
             dogs,dogs,en,Can I bring my dog? | Are dogs allowed?,On a lead.\n";
         let base = Base::new(entry::read("k.csv", entries.as_bytes()).unwrap(), None);
         let menu = Menu::new(vec![MenuItem::new("Brownie", "Full of walnuts.", 450)], Vec::new());
-        let truth = Truth { lexicon: &Lexicon::new(menu), currency: "$", doors: Doors::Unknown, order: None };
+        let (lexicon, sold_out) = (Lexicon::new(menu), HashSet::new());
+        let truth = Truth {
+            lexicon: &lexicon,
+            currency: "$",
+            sold_out: &sold_out,
+            doors: Doors::Unknown,
+            order: None,
+        };
         answer(text, &base.question(text, Vec::new()), &base, &truth)
     }
 
@@ -149,11 +165,21 @@ mod tests {
         );
         let described = proposed("does the brownie contain nuts?");
         assert!(described.careful && described.answer.contains("“Full of walnuts.” Please"), "{described:?}");
-        assert!(!proposed("can I bring my dog?").careful);
+        let asked_plainly = proposed("what is in the brownie?");
+        assert!(
+            asked_plainly.careful && asked_plainly.answer.contains("Please confirm"),
+            "{asked_plainly:?}"
+        );
+        assert!(!proposed("can I bring my dog?").careful && !proposed("how much is the brownie?").careful);
         // Nothing says that there are no peanuts.
         if let Answer::Proposed(quoted) = answered("do you have peanuts?") {
             assert_eq!(quoted.source, Source::Entry("allergens".to_owned()), "{quoted:?}");
             assert!(quoted.careful);
+        }
+        for text in ["do you have mustard?", "do you have almonds?", "do you sell fish"] {
+            if let Answer::Proposed(quoted) = answered(text) {
+                assert!(matches!(quoted.source, Source::Entry(_)), "{text}: {quoted:?}");
+            }
         }
     }
 

@@ -18,6 +18,8 @@ const AT_ONCE: usize = 64;
 pub struct Answerer {
     /// The model, and the entries as it reads them.
     meaning: Option<(Embedder, Base)>,
+    /// What the model has read.
+    vectors: Vectors,
     /// Where there is no model, and for questions that come while it does not answer.
     words: Base,
 }
@@ -25,14 +27,27 @@ pub struct Answerer {
 impl Answerer {
     /// Reads the entries; a model that fails to read them is done without, which is logged.
     pub async fn new(entries: Vec<Entry>, embedder: Option<Embedder>) -> Answerer {
-        let vectors = match &embedder {
-            Some(embedder) => vectors(embedder, &Base::texts(&entries)).await,
-            None => None,
+        Answerer::read(entries, embedder, Vectors::new()).await
+    }
+
+    /// With other entries, or by another model: what this one has read it does not read again.
+    pub async fn renewed(&self, entries: Vec<Entry>, embedder: Option<Embedder>) -> Answerer {
+        let by = |embedder: &Embedder| embedder.model().to_owned();
+        let same = self.meaning.as_ref().map(|(before, _)| by(before)) == embedder.as_ref().map(by);
+        let vectors = if same { self.vectors.clone() } else { Vectors::new() };
+        Answerer::read(entries, embedder, vectors).await
+    }
+
+    async fn read(entries: Vec<Entry>, embedder: Option<Embedder>, mut vectors: Vectors) -> Answerer {
+        let mut texts = Base::texts(&entries);
+        texts.retain(|text| !vectors.contains_key(text));
+        let meaning = match embedder {
+            Some(embedder) if extend(&mut vectors, &embedder, &texts).await => {
+                Some((embedder, Base::new(entries.clone(), Some(&vectors))))
+            }
+            _ => None,
         };
-        let meaning = embedder.zip(vectors);
-        let meaning =
-            meaning.map(|(embedder, vectors)| (embedder, Base::new(entries.clone(), Some(&vectors))));
-        Answerer { meaning, words: Base::new(entries, None) }
+        Answerer { meaning, vectors, words: Base::new(entries, None) }
     }
 
     /// What decides: `words and all-MiniLM-L6-v2`, or `words`.
@@ -72,16 +87,16 @@ impl Answerer {
     }
 }
 
-async fn vectors(embedder: &Embedder, texts: &[String]) -> Option<Vectors> {
-    let mut vectors = Vectors::new();
+/// Adds the vectors of these texts; whether that went well.
+async fn extend(vectors: &mut Vectors, embedder: &Embedder, texts: &[String]) -> bool {
     for texts in texts.chunks(AT_ONCE) {
         match embedder.embed(texts).await {
             Ok(new) => vectors.extend(texts.iter().cloned().zip(new)),
             Err(error) => {
                 tracing::warn!(%error, "the entries could not be read by the model: words alone decide");
-                return None;
+                return false;
             }
         }
     }
-    Some(vectors)
+    true
 }

@@ -1,6 +1,6 @@
 //! Sentences of computed answers, in the customer's language.
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{Datelike, NaiveDate, NaiveTime};
 
 /// A sentence in English, Spanish, French and German; English where the language is another.
 fn pick(language: &str, [en, es, fr, de]: [&'static str; 4]) -> &'static str {
@@ -52,6 +52,17 @@ pub fn sold(language: &str, items: &str) -> String {
     )
 }
 
+/// That items have run out for now.
+pub fn sold_out(language: &str, items: &str) -> String {
+    let sentence = [
+        "{} is sold out at the moment.",
+        "Agotado por el momento: {}.",
+        "Épuisé pour le moment : {}.",
+        "Zurzeit ausverkauft: {}.",
+    ];
+    fill(pick(language, sentence), &[items])
+}
+
 /// That something is not on the menu.
 pub fn not_sold(language: &str, what: &str) -> String {
     let sentence = [
@@ -81,7 +92,7 @@ pub fn open(language: &str, until: NaiveTime) -> String {
 }
 
 /// That the house is closed, and when it opens.
-pub fn closed(language: &str, next: Option<(u64, Weekday, NaiveTime)>) -> String {
+pub fn closed(language: &str, next: Option<(u64, NaiveDate, NaiveTime)>) -> String {
     let closed = pick(
         language,
         [
@@ -92,16 +103,15 @@ pub fn closed(language: &str, next: Option<(u64, Weekday, NaiveTime)>) -> String
         ],
     );
     let Some((days, day, time)) = next else { return closed.to_owned() };
-    let names = match language {
-        "es" => ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
-        "fr" => ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
-        "de" => ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
-        _ => ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    };
     let when = match days {
-        0 => pick(language, ["today", "hoy", "aujourd'hui", "heute"]),
-        1 => pick(language, ["tomorrow", "mañana", "demain", "morgen"]),
-        _ => names[day.num_days_from_monday() as usize],
+        0 => pick(language, ["today", "hoy", "aujourd'hui", "heute"]).to_owned(),
+        1 => pick(language, ["tomorrow", "mañana", "demain", "morgen"]).to_owned(),
+        2..=6 => fill(pick(language, ["{}", "el {}", "{}", "{}"]), &[weekday(language, day)]),
+        // There is more than one such weekday until then.
+        _ => fill(
+            pick(language, ["{}, {} {}", "el {} {} de {}", "{} {} {}", "{}, {}. {}"]),
+            &[weekday(language, day), &day.day().to_string(), month(language, day)],
+        ),
     };
     let opens = pick(
         language,
@@ -112,7 +122,32 @@ pub fn closed(language: &str, next: Option<(u64, Weekday, NaiveTime)>) -> String
             "Wir öffnen {} um {} Uhr.",
         ],
     );
-    format!("{closed} {}", fill(opens, &[when, &time.format("%H:%M").to_string()]))
+    format!("{closed} {}", fill(opens, &[&when, &time.format("%H:%M").to_string()]))
+}
+
+fn weekday(language: &str, day: NaiveDate) -> &'static str {
+    let names = match language {
+        "es" => ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
+        "fr" => ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
+        "de" => ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
+        _ => ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+    };
+    names[day.weekday().num_days_from_monday() as usize]
+}
+
+#[rustfmt::skip]
+fn month(language: &str, day: NaiveDate) -> &'static str {
+    let names = match language {
+        "es" => ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre",
+                 "noviembre", "diciembre"],
+        "fr" => ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
+                 "novembre", "décembre"],
+        "de" => ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
+                 "November", "Dezember"],
+        _ => ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+              "November", "December"],
+    };
+    names[day.month0() as usize]
 }
 
 /// How far an order is.

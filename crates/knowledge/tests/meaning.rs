@@ -32,7 +32,9 @@ async fn house(embedder: Option<Embedder>) -> Answerer {
 
 async fn source(house: &Answerer, text: &str) -> Option<String> {
     let lexicon = Lexicon::new(Menu::new(Vec::new(), Vec::new()));
-    let truth = Truth { lexicon: &lexicon, currency: "$", doors: Doors::Unknown, order: None };
+    let sold_out = std::collections::HashSet::new();
+    let truth =
+        Truth { lexicon: &lexicon, currency: "$", sold_out: &sold_out, doors: Doors::Unknown, order: None };
     match house.answer(text, &truth).await.0 {
         Answer::Proposed(proposal) => match proposal.source {
             Source::Entry(id) => Some(id),

@@ -3,6 +3,19 @@
 //! `matching.rs` is the decision, a pure function over a scorer of phrases; `meaning.rs` scores by a model,
 //! `calibration.rs` finds its bounds, `resolver.rs` gives the reasons; `available.rs` knows what has run out, `limits.rs`
 //! what is no normal order; `stage.rs` reads and publishes.
+//!
+//! Its `main` is `runtime::main(Service::MenuValidator, menu_validator::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), menu_validator::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::MenuValidator, settings, config, menu_validator::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 pub mod available;
 pub mod calibration;
@@ -85,7 +98,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
         });
     }
     let house = app.settings().restaurant.clone();
-    app.stage(MenuValidator::new(menu, sold_out, house, bench));
+    let handle = app.handle();
+    app.stage(MenuValidator::new(menu, sold_out, house, bench, handle));
     Ok(())
 }
 

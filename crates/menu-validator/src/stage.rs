@@ -1,14 +1,15 @@
 //! The stage: an order's lines in, the verdict over them out.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use contracts::topology::MENU_VALIDATOR;
 use contracts::{ConsumerSpec, Decision, Extracted, OrderLine, Topic, Validated, Verdict};
 use menu::live::MenuHandle;
-use menu::{Lexicon, SoldOutHandle};
-use runtime::{Context, Outcome, Restaurant, Stage, StageError, hours};
+use menu::{Lexicon, SoldOut, SoldOutHandle};
+use runtime::{Context, Handle, Outcome, Restaurant, Stage, StageError, hours};
 
 use crate::available::{self, Missing};
 use crate::held::hold;
@@ -22,7 +23,13 @@ pub struct MenuValidator {
     sold_out: SoldOutHandle,
     house: Restaurant,
     judge: Bench,
+    handle: Handle,
+    /// Whether it was said that nobody may know what is sold out.
+    blind: AtomicBool,
 }
+
+/// Under which name the station says whether it knows what is sold out.
+const NOTE: &str = "what is sold out";
 
 /// The judge who is in office; another one may take over while messages are judged.
 #[derive(Clone)]
@@ -46,8 +53,31 @@ impl Bench {
 
 impl MenuValidator {
     /// By this menu; where its keys do not answer, the judge in office does.
-    pub fn new(menu: MenuHandle, sold_out: SoldOutHandle, house: Restaurant, judge: Bench) -> Self {
-        MenuValidator { menu, sold_out, house, judge }
+    pub fn new(
+        menu: MenuHandle,
+        sold_out: SoldOutHandle,
+        house: Restaurant,
+        judge: Bench,
+        handle: Handle,
+    ) -> Self {
+        MenuValidator { menu, sold_out, house, judge, handle, blind: AtomicBool::new(false) }
+    }
+
+    /// Says, once and until it has passed, that the database refuses to tell what is sold out; each order that is judged
+    /// meanwhile says so too.
+    fn tell_blind(&self, found: &mut Validation, sold_out: &SoldOut) {
+        let Some(why) = sold_out.unreadable() else {
+            if self.blind.swap(false, Ordering::Relaxed) {
+                tracing::info!("what is sold out can be read again");
+                self.handle.note(NOTE, "is read from the database");
+            }
+            return;
+        };
+        found.reason.push_str("; what is sold out could not be looked up");
+        if !self.blind.swap(true, Ordering::Relaxed) {
+            tracing::error!("orders are judged without knowing what is sold out: {why}");
+            self.handle.note(NOTE, format!("cannot be read, orders are judged without it: {why}"));
+        }
     }
 
     /// What an order names or may name and has run out, each with what is nearest and there.
@@ -56,9 +86,9 @@ impl MenuValidator {
         found: &Validation,
         judge: &Judge,
         lexicon: &Lexicon,
+        sold_out: &SoldOut,
         now: DateTime<Utc>,
-    ) -> Result<HashMap<String, Missing>, StageError> {
-        let sold_out = self.sold_out.now().await?;
+    ) -> HashMap<String, Missing> {
         let mut missing = HashMap::new();
         for slug in available::named(found) {
             let (Some(out), Some(item)) = (sold_out.item(slug, now), lexicon.menu().item(slug)) else {
@@ -73,7 +103,7 @@ impl MenuValidator {
             let instead = available::nearest(item, &scores, lexicon, is_there);
             missing.insert(slug.to_owned(), Missing { name: item.name.clone(), until, instead });
         }
-        Ok(missing)
+        missing
     }
 
     /// Why the house takes no order: it has to be open when the message came in, and when the kitchen would get it.
@@ -108,12 +138,14 @@ impl Stage for MenuValidator {
         let judge = self.judge.judge();
         let (mut found, decided_by) = judge.judge(event.lines, &lexicon).await;
         let now = Utc::now();
-        let missing = self.missing(&found, &judge, &lexicon, now).await?;
+        let sold_out = self.sold_out.now().await?;
+        let missing = self.missing(&found, &judge, &lexicon, &sold_out, now).await;
         available::keep(&mut found, &missing);
         limits::keep(&mut found, &self.house.limits);
         if let Some(reason) = self.is_closed(event.message.received_at, now) {
             hold(&mut found, &reason);
         }
+        self.tell_blind(&mut found, &sold_out);
         let topic = match found.verdict {
             Verdict::Accepted => Topic::ValidatedAccepted,
             Verdict::Review => Topic::ValidatedReview,

@@ -8,6 +8,7 @@ use contracts::{Extracted, Message, OrderLine, Service, Topic, Validated, Verdic
 use menu::{Cache, Menu, MenuItem, sold_out};
 use menu_validator::Config;
 use runtime::{Bus, Nats as NatsSettings, Running, Secret, Settings, Trace};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::Store;
 use store::messages::NewMessage;
 use testkit::{Memcached, Nats, Postgres};
@@ -23,6 +24,7 @@ struct Kitchen {
     bus: Bus,
     /// As the tables' owner.
     store: Store,
+    url: String,
     settings: Settings,
 }
 
@@ -50,7 +52,7 @@ impl Kitchen {
         settings.database.url = Secret::new(postgres.url_as(&role, PASSWORD, database));
         settings.memcached.address = memcached.address();
         runtime::provision(&bus, &settings.line).await.unwrap();
-        let kitchen = Kitchen { _nats: nats, memcached, bus, store, settings };
+        let kitchen = Kitchen { _nats: nats, memcached, bus, store, url, settings };
         menu::import(&kitchen.store, &kitchen.cache(), &desserts()).await.unwrap();
         kitchen
     }
@@ -162,6 +164,24 @@ async fn a_running_validator_knows_within_a_second_what_has_run_out_warm_or_flus
     kitchen.store.mark_back("cheesecake").await.unwrap();
     tokio::time::sleep(A_SECOND).await;
     assert_eq!(verdict(&kitchen.judged(1, "Cheesecake").await), Verdict::Accepted);
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_validator_that_may_not_know_what_is_sold_out_goes_on_by_the_menu_and_says_so_with_every_order() {
+    let kitchen = Kitchen::new().await;
+    let validator = kitchen.validator().await;
+    let role = store::roles::role_of(Service::MenuValidator);
+    let mut owner = PgConnection::connect(&kitchen.url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("REVOKE SELECT ON sold_out FROM {role}")))
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let accepted = kitchen.judged(1, "Brownie").await;
+    assert_eq!(verdict(&accepted), Verdict::Accepted);
+    assert!(accepted.reason.ends_with("; what is sold out could not be looked up"), "{}", accepted.reason);
+    let again = kitchen.judged(1, "Cheesecake").await;
+    assert!(again.reason.contains("could not be looked up"), "{}", again.reason);
     validator.stop().await.unwrap();
 }
 

@@ -9,14 +9,16 @@
 //!   again: it is marked while a request is under way, and only a whole answer takes the mark away.
 //! - Every read asks for its keys by `get_multi`, whose answer names them.
 //! - Writes are not answered, so each is read back.
-//! - Keys go into the command as they are: [`check_key`] lets nothing through that could be a command.
+//! - Keys go into the command as they are: `check_key` lets nothing through that could be a command.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{Manager, Metrics, Pool, RecycleError, RecycleResult};
 use memcache_async::ascii::Protocol;
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
 use serde::{Deserialize, Serialize};
 use tokio::io::BufWriter;
 use tokio::net::TcpStream;
@@ -143,6 +145,7 @@ impl Cache {
         }
         self.request(async |connection| {
             let found = connection.protocol.get_multi(keys).await?;
+            looked_up(keys.len(), found.len());
             match found.keys().find(|found| !keys.contains(&found.as_str())) {
                 None => Ok(found),
                 Some(stray) => {
@@ -368,6 +371,19 @@ fn check_key(key: &str) -> Result<(), CacheError> {
 
 fn json(value: &impl Serialize, key: &str) -> Result<Vec<u8>, CacheError> {
     serde_json::to_vec(value).map_err(|_| CacheError::NotKept(key.to_owned()))
+}
+
+static LOOKUPS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    global::meter("greenbite")
+        .u64_counter("greenbite.cache.lookups")
+        .with_unit("{key}")
+        .with_description("Keys that the cache was asked for, and whether it had them")
+        .build()
+});
+
+fn looked_up(asked: usize, found: usize) {
+    LOOKUPS.add(found as u64, &[KeyValue::new("result", "hit")]);
+    LOOKUPS.add(asked.saturating_sub(found) as u64, &[KeyValue::new("result", "miss")]);
 }
 
 /// A connection, and whether a request on it is under way.

@@ -4,6 +4,7 @@
 //! [`SOLD_OUT`], for people to look at and for the time in which the database is away; whoever finds that it is not
 //! what the database says puts it right. When an item is back is judged at reading: nothing has to run for it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -29,12 +30,25 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SoldOut {
     items: Vec<SoldOutItem>,
+    unreadable: Option<Arc<str>>,
 }
 
 impl SoldOut {
     /// What is said of the item of that key, if it is sold out at this moment.
     pub fn item(&self, slug: &str, at: DateTime<Utc>) -> Option<&SoldOutItem> {
         self.items.iter().find(|item| item.slug == slug && item.until.is_none_or(|until| at < until))
+    }
+
+    /// Why this may not be all: the database refuses to say, which does not pass by itself. What is known is the cache's
+    /// copy, or what was known before, or nothing.
+    pub fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
+    }
+
+    /// The keys of all items that are sold out at this moment.
+    pub fn keys(&self, at: DateTime<Utc>) -> HashSet<String> {
+        let slugs = self.items.iter().map(|item| &item.slug);
+        slugs.filter(|slug| self.item(slug, at).is_some()).cloned().collect()
     }
 }
 
@@ -96,15 +110,21 @@ impl SoldOutHandle {
                     if cached.as_ref().is_ok_and(|copy| copy.as_ref() != Some(&items)) {
                         give_copy(&self.cache, &items).await;
                     }
-                    let sold_out = Arc::new(SoldOut { items });
+                    let sold_out = Arc::new(SoldOut { items, unreadable: None });
                     return Ok(Known { sold_out, checked, database_away_until: None });
                 }
-                Err(error) if error.kind() == FailureKind::Fatal => return Err(error.into()),
+                // A table that may not be read must not stop those who judge by the menu; they say so.
+                Err(error) if error.kind() == FailureKind::Fatal => {
+                    return Ok(unreadable(cached.ok().flatten(), before, &error));
+                }
                 Err(error) => (Some(error), Some(Instant::now() + PAUSE)),
             },
         };
         let sold_out = match (cached, before, away) {
-            (Ok(Some(items)), _, _) => Arc::new(SoldOut { items }),
+            (Ok(Some(items)), before, _) => Arc::new(SoldOut {
+                items,
+                unreadable: before.and_then(|known| known.sold_out.unreadable.clone()),
+            }),
             (_, Some(before), _) => before.sold_out,
             (Ok(None), None, Some(store)) => {
                 let cache = format!("memcached at {} has no list of what is sold out", self.cache.address());
@@ -116,6 +136,13 @@ impl SoldOutHandle {
         };
         Ok(Known { sold_out, checked: Instant::now(), database_away_until })
     }
+}
+
+/// What is known where the database refuses to say it, for as long as it is not asked again.
+fn unreadable(copy: Option<Vec<SoldOutItem>>, before: Option<Known>, error: &store::Error) -> Known {
+    let items = copy.or_else(|| before.map(|known| known.sold_out.items.clone())).unwrap_or_default();
+    let sold_out = Arc::new(SoldOut { items, unreadable: Some(error.to_string().into()) });
+    Known { sold_out, checked: Instant::now(), database_away_until: Some(Instant::now() + PAUSE) }
 }
 
 /// Notes that an item has run out: in the database, then in the cache.

@@ -4,15 +4,17 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use contracts::{Code, Failure, FailureKind};
+use contracts::{Code, Failure, FailureKind, Service};
 use menu::sold_out::{self, SOLD_OUT};
 use menu::{Cache, Error, MenuItem, SoldOutHandle};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::Store;
 use testkit::{Memcached, Postgres};
 
 struct Kitchen {
     memcached: Memcached,
     store: Store,
+    url: String,
 }
 
 impl Kitchen {
@@ -21,7 +23,12 @@ impl Kitchen {
         Kitchen {
             memcached: Memcached::start().await.unwrap(),
             store: Store::connect(&url, 4).await.unwrap(),
+            url,
         }
+    }
+
+    async fn owner(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
     }
 
     fn cache(&self) -> Cache {
@@ -122,6 +129,51 @@ async fn a_cache_that_is_away_delays_nothing() {
     let marked = kitchen.run_out("Cheesecake", None).await;
     assert!(matches!(marked, Err(Error::NotCached(_))), "{marked:?}");
     assert!(known(&handle, "cheesecake", true).await < A_SECOND);
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_answer_holds_nobody_up_for_long() {
+    let kitchen = Kitchen::on(Postgres::shared().await.unwrap()).await;
+    let handle = kitchen.handle();
+    kitchen.run_out("Cheesecake", None).await.unwrap();
+    known(&handle, "cheesecake", true).await;
+    let mut owner = kitchen.owner().await;
+    let mut held = owner.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE sold_out IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    tokio::time::sleep(A_SECOND).await;
+    let begun = Instant::now();
+    assert!(is_out(&handle, "cheesecake").await && is_out(&kitchen.handle(), "cheesecake").await);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_table_that_may_not_be_read_stops_nobody_and_is_never_unsaid() {
+    let postgres = Postgres::start().await.unwrap();
+    let kitchen = Kitchen::on(&postgres).await;
+    kitchen.store.apply_roles().await.unwrap();
+    kitchen.store.set_role_password(Service::MenuValidator, "for-tests").await.unwrap();
+    let role = store::roles::role_of(Service::MenuValidator);
+    let url = postgres.url_as(&role, "for-tests", kitchen.url.rsplit('/').next().unwrap());
+    let as_station = Store::connect(&url, 2).await.unwrap();
+    let handle = || SoldOutHandle::new(as_station.clone(), kitchen.cache());
+    let running = handle();
+    assert_eq!(running.now().await.unwrap().unreadable(), None);
+    let mut owner = kitchen.owner().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("REVOKE SELECT ON sold_out FROM {role}")))
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    kitchen.memcached.flush().await.unwrap();
+    tokio::time::sleep(A_SECOND).await;
+    for handle in [&running, &handle()] {
+        let now = handle.now().await.unwrap();
+        assert!(now.unreadable().is_some_and(|why| why.contains("permission denied")), "{now:?}");
+    }
+    // The copy that marking leaves in the cache is better than nothing, and it is said still.
+    kitchen.run_out("Cheesecake", None).await.unwrap();
+    tokio::time::sleep(A_SECOND).await;
+    let now = running.now().await.unwrap();
+    assert!(now.item("cheesecake", Utc::now()).is_some() && now.unreadable().is_some(), "{now:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is written to Discord: from a registered event to the payload of a webhook, without any I/O.
 
 use contracts::{
-    Candidate, Category, EnquiryTopic, Message, Modifier, ModifierOp, Registered, RegisteredLine,
+    Candidate, Category, EnquiryTopic, Message, Modifier, ModifierOp, Proposal, Registered, RegisteredLine,
     RegisteredOrder, Registration, ValidatedLine, Verdict,
 };
 use serde_json::{Value, json};
@@ -40,8 +40,13 @@ impl Style {
     }
 }
 
-/// The payload that tells of this event.
-pub fn compose(event: &Registered, style: &Style, possible_repeat: bool) -> Value {
+/// The payload that tells of this event, with the answer that is proposed to an enquiry.
+pub fn compose(
+    event: &Registered,
+    proposal: Option<&Proposal>,
+    style: &Style,
+    possible_repeat: bool,
+) -> Value {
     let message = &event.message;
     let (subject, mut embed) = match &event.registration {
         Registration::Order { order } => (format!("order {}", order.number), of_order(order, event, style)),
@@ -49,7 +54,8 @@ pub fn compose(event: &Registered, style: &Style, possible_repeat: bool) -> Valu
             (format!("review {number}"), of_review(*number, lines, event, style))
         }
         Registration::Enquiry { number, topic, proposed_reply } => {
-            (format!("enquiry {number}"), of_enquiry(*number, *topic, proposed_reply.as_deref(), event))
+            let reply = proposed_reply.as_deref();
+            (format!("enquiry {number}"), of_enquiry(*number, *topic, proposal, reply, event))
         }
         Registration::Misc => (format!("message {}", message.id), of_misc(event)),
     };
@@ -194,7 +200,14 @@ fn candidate_lines(place: usize, candidate: &Candidate, style: &Style) -> String
     format!("\n**{place}. {name}** · {price} · fits {fit:.0} %\n{description}")
 }
 
-fn of_enquiry(number: i64, topic: EnquiryTopic, reply: Option<&str>, event: &Registered) -> Embed {
+/// With the answerer's proposal, or without it the validator's reply, where there is one.
+fn of_enquiry(
+    number: i64,
+    topic: EnquiryTopic,
+    proposal: Option<&Proposal>,
+    reply: Option<&str>,
+    event: &Registered,
+) -> Embed {
     let topic = match topic {
         EnquiryTopic::Menu => "the menu",
         EnquiryTopic::Price => "prices",
@@ -206,8 +219,14 @@ fn of_enquiry(number: i64, topic: EnquiryTopic, reply: Option<&str>, event: &Reg
     let mut embed = Embed::new(format!("Enquiry {number} · {topic}"), 0x3b_82_c4);
     embed.description =
         format!("# Enquiry {number}\n{}", quote(&event.message.text, 3000, &see(&event.message)));
-    if let Some(reply) = reply {
-        embed.field("Proposed reply", escape(reply, limit::VALUE));
+    if let Some(reply) = proposal.map(|proposal| proposal.text.as_str()).or(reply) {
+        embed.field("Proposed answer", escape(reply, limit::VALUE));
+    }
+    if let Some(proposal) = proposal {
+        embed.field("Where it comes from", escape(&proposal.comes_from(), 200));
+        if proposal.careful {
+            embed.field("About health", "Confirm it before the customer gets it.".to_owned());
+        }
     }
     embed.reason(&event.reason);
     embed

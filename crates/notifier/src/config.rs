@@ -22,6 +22,8 @@ pub struct Config {
     pub timeout_ms: u64,
     /// How long a message waits for Discord's limits before the category pauses.
     pub patience_ms: u64,
+    /// How long after it was registered an enquiry's notification waits for the answer that is proposed; 0 for not at all.
+    pub answer_wait_ms: u64,
     /// After so many failures in a row the category pauses until Discord answers again.
     pub outage_after: u32,
     /// How long a webhook that is gone is left alone before it is looked at again.
@@ -39,6 +41,7 @@ impl Default for Config {
             file: PathBuf::from("notifications.jsonl"),
             timeout_ms: 5_000,
             patience_ms: 10_000,
+            answer_wait_ms: 2_000,
             outage_after: 5,
             recheck_s: 900,
             ban_pause_s: 300,
@@ -119,6 +122,10 @@ impl Config {
         Duration::from_millis(self.patience_ms)
     }
 
+    pub(crate) fn answer_wait(&self) -> Duration {
+        Duration::from_millis(self.answer_wait_ms)
+    }
+
     pub(crate) fn recheck(&self) -> Duration {
         Duration::from_secs(self.recheck_s)
     }
@@ -154,6 +161,10 @@ impl Validate for Config {
         ("file", "where notifications are written that have no webhook"),
         ("timeout_ms", "how long one request to Discord may take"),
         ("patience_ms", "how long a message waits for Discord's limits before its category pauses"),
+        (
+            "answer_wait_ms",
+            "how long an enquiry's notification waits for the answer that is proposed; 0 for not at all",
+        ),
         ("outage_after", "failures in a row after which a category pauses until Discord answers again"),
         ("recheck_s", "how long a webhook that is gone is left alone before it is looked at again"),
         (
@@ -181,11 +192,12 @@ impl Validate for Config {
                 return Err(format!("notifier.{name} must be more than 0"));
             }
         }
-        let longest = self.timeout_ms.saturating_add(self.patience_ms);
+        let longest = self.timeout_ms.saturating_add(self.patience_ms).saturating_add(self.answer_wait_ms);
         if longest >= settings.lanes.deadline_ms {
             return Err(format!(
-                "notifier.timeout_ms + notifier.patience_ms = {longest} is not below lanes.deadline_ms = {}: a message \
-                 that waits for Discord would be given up; lower the former or raise the latter",
+                "notifier.timeout_ms + notifier.patience_ms + notifier.answer_wait_ms = {longest} is not below \
+                 lanes.deadline_ms = {}: a message that waits for Discord would be given up; lower the former or raise \
+                 the latter",
                 settings.lanes.deadline_ms
             ));
         }
@@ -237,6 +249,6 @@ mod tests {
     fn waiting_longer_than_a_handler_may_take_is_a_contradiction() {
         let config = Config { patience_ms: 15_000, ..Config::default() };
         let said = config.validate(&Settings::default()).unwrap_err();
-        assert!(said.contains("20000 is not below lanes.deadline_ms = 20000"), "{said}");
+        assert!(said.contains("22000 is not below lanes.deadline_ms = 20000"), "{said}");
     }
 }

@@ -3,6 +3,19 @@
 //! `compose.rs` is the decision: what is written, as a pure function. `send.rs` delivers it, and
 //! `stage.rs` claims each notification in the database before it goes out, since Discord would
 //! show it twice without a word.
+//!
+//! Its `main` is `runtime::main(Service::Notifier, notifier::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), notifier::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Notifier, settings, config, notifier::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,6 +29,7 @@ pub mod compose;
 pub mod config;
 pub mod limiter;
 mod markdown;
+mod metrics;
 pub mod send;
 pub mod stage;
 
@@ -44,7 +58,8 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     }
 
     let style = Style { currency: app.settings().restaurant.currency.clone() };
-    let announcer = Arc::new(Announcer::new(sinks, style, store, app.settings().lanes.deadline()));
+    let (lease, answer_wait) = (app.settings().lanes.deadline(), app.config().answer_wait());
+    let announcer = Arc::new(Announcer::new(sinks, style, store, lease, answer_wait));
     app.stage(Orders(announcer.clone()));
     app.stage(Reviews(announcer.clone()));
     app.stage(Enquiries(announcer.clone()));

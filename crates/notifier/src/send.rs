@@ -14,11 +14,13 @@ use chrono::{SecondsFormat, Utc};
 use contracts::{Category, Channel, Code, Failure, FailureKind, MessageId};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode, Url, redirect};
+use runtime::spans::Request;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::limiter::{Limiter, Stated};
+use crate::metrics;
 
 /// Why a notification was not accepted, and whether it may have been shown all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +200,20 @@ enum Answer {
     Unknown(String),
 }
 
+impl Answer {
+    /// Why it did not take the notification, in a word.
+    fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Answer::Accepted(_) => None,
+            Answer::Wait => Some("limit"),
+            Answer::Gone(_) => Some("gone"),
+            Answer::Refused(_) => Some("refused"),
+            Answer::Unreached(_) => Some("unreached"),
+            Answer::Unknown(_) => Some("unknown"),
+        }
+    }
+}
+
 impl Webhook {
     /// The webhook of this category's setting, at this address.
     pub fn new(
@@ -250,6 +266,7 @@ impl Webhook {
     /// will be none in time, the category pauses.
     async fn admit(&self, give_up: Instant) -> Result<(), SendError> {
         self.check_circuit()?;
+        let began = Instant::now();
         let told = self.told_to_wait();
         if Instant::now() + told > give_up {
             return Err(self.no_room(told));
@@ -268,7 +285,9 @@ impl Webhook {
                 let _ = tokio::time::timeout(wait, learnt).await;
             }
         };
-        tokio::time::timeout_at(give_up.into(), turn).await.map_err(|_| self.no_room(self.patience))
+        let admitted = tokio::time::timeout_at(give_up.into(), turn).await;
+        metrics::waited(self.category, began.elapsed());
+        admitted.map_err(|_| self.no_room(self.patience))
     }
 
     /// How long Discord wants nothing of this webhook, or of any.
@@ -313,6 +332,9 @@ impl Webhook {
     async fn send(&self, payload: &Value, give_up: Instant) -> Result<Option<String>, SendError> {
         loop {
             let answer = self.post(payload).await;
+            if let Some(reason) = answer.refusal() {
+                metrics::refused(self.category, reason);
+            }
             match answer {
                 Answer::Accepted(id) => {
                     let mut state = self.state();
@@ -363,7 +385,9 @@ impl Webhook {
     }
 
     async fn post(&self, payload: &Value) -> Answer {
+        let request = Request::asked("POST", self.url.host_str().unwrap_or_default());
         let sent = self.client.post(self.url.clone()).json(payload).send().await;
+        request.answered(sent.as_ref().ok().map(|response| response.status().as_u16()));
         let response = match sent {
             Ok(response) => response,
             Err(error) if error.is_connect() => return Answer::Unreached(in_words(error)),

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use contracts::topology::{NOTIFIER_ENQUIRY, NOTIFIER_MISC, NOTIFIER_ORDER, NOTIFIER_REVIEW};
-use contracts::{Category, Channel, Code, ConsumerSpec, Decision, Delivery, Notified, Registered};
+use contracts::{
+    Category, Channel, Code, ConsumerSpec, Decision, Delivery, Notified, Proposal, Registered, Service,
+};
 use runtime::{Context, Outcome, Stage, StageError};
 use serde_json::Value;
 use store::Store;
@@ -17,12 +20,15 @@ use crate::send::Sink;
 
 /// The least pause before a message that another has in hand is looked at again.
 const SOON: Duration = Duration::from_millis(100);
+/// First and longest pause before an answer is looked for again.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
 
 /// What the four stages share: where each category goes, and the claims.
 pub struct Announcer {
     sinks: HashMap<Category, Sink>,
     style: Style,
     store: Store,
+    answer_wait: Duration,
     claims: Group<Claim>,
     marks: Group<Sent>,
     /// What went out and could not be marked yet, with whether it said that it may be a repeat.
@@ -30,14 +36,22 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// With a sink for each category. A claim holds for `lease`, which is at least what a handler may take.
-    pub fn new(sinks: HashMap<Category, Sink>, style: Style, store: Store, lease: Duration) -> Self {
+    /// With a sink for each category. A claim holds for `lease`, which is at least what a handler may take; an enquiry
+    /// waits for `answer_wait` for the answer that is proposed.
+    pub fn new(
+        sinks: HashMap<Category, Sink>,
+        style: Style,
+        store: Store,
+        lease: Duration,
+        answer_wait: Duration,
+    ) -> Self {
         Announcer {
             sinks,
             style,
             claims: Group::start(Claims { store: store.clone(), lease }),
             marks: Group::start(store.clone()),
             store,
+            answer_wait,
             unmarked: Mutex::default(),
         }
     }
@@ -54,10 +68,15 @@ impl Announcer {
                 format!("what was registered is not of the category '{category}' that its subject names");
             return Err(StageError::permanent(Code::Malformed, reason));
         };
+        // Before the claim: what is claimed and then not sent would come back as a possible repeat.
+        let proposal = match category {
+            Category::Enquiry => self.proposal(&event).await?,
+            _ => None,
+        };
         let give_up = sink.give_up();
         let claim = Claim { message_id: event.message.id, category };
         let (known, repeat) = self.claim(sink, claim, give_up).await?;
-        let payload = compose(&event, &self.style, repeat);
+        let payload = compose(&event, proposal.as_ref(), &self.style, repeat);
         let again = matches!(known, Known::Marked(_));
         let sent = match known {
             Known::NotSent => self.send(sink, claim, &payload, repeat, give_up).await?,
@@ -73,6 +92,27 @@ impl Announcer {
         let decision = decision(&delivery, again);
         let Registered { message, trail, .. } = event;
         Ok(Outcome::publish(spec.outputs[0], Notified { message, category, delivery, trail }, decision))
+    }
+
+    /// The answer that is proposed to an enquiry. It is waited for until the enquiry has been registered for a moment: not
+    /// from now on, so that a queue that had to wait anyway is not held up once more at each of its messages.
+    async fn proposal(&self, event: &Registered) -> Result<Option<Proposal>, StageError> {
+        let registered = event.trail.iter().rev().find(|entry| entry.station == Service::Registrar);
+        let now = Utc::now();
+        let waited = registered.map_or(Duration::ZERO, |entry| (now - entry.at).to_std().unwrap_or_default());
+        let until = Instant::now() + self.answer_wait.saturating_sub(waited);
+        let (mut pause, longest) = LOOK_AGAIN;
+        loop {
+            if let Some(looked) = self.store.proposal(event.message.id).await? {
+                return Ok(looked.proposal);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(longest);
+        }
     }
 
     /// What is known of it, and whether it says that it may be a repeat.

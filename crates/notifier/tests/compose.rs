@@ -133,15 +133,27 @@ fn question() -> Registered {
     )
 }
 
+fn proposal() -> Proposal {
+    Proposal {
+        text: "Dogs on a lead are welcome.".into(),
+        source: "entry:dogs".into(),
+        topic: "dogs".into(),
+        language: "en".into(),
+        sure: Some(0.93),
+        careful: true,
+    }
+}
+
 #[test]
 fn the_examples_look_as_agreed() {
     let misc = registered("lol ok 👍 https://example.com/cat", "neither asks nor orders", Registration::Misc);
     for (name, payload) in [
-        ("order", compose(&lunch(), &style(), false)),
-        ("order.repeat", compose(&lunch(), &style(), true)),
-        ("review", compose(&doubtful(), &style(), false)),
-        ("enquiry", compose(&question(), &style(), false)),
-        ("misc", compose(&misc, &style(), false)),
+        ("order", compose(&lunch(), None, &style(), false)),
+        ("order.repeat", compose(&lunch(), None, &style(), true)),
+        ("review", compose(&doubtful(), None, &style(), false)),
+        ("enquiry", compose(&question(), None, &style(), false)),
+        ("enquiry.answered", compose(&question(), Some(&proposal()), &style(), false)),
+        ("misc", compose(&misc, None, &style(), false)),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.json"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -155,10 +167,10 @@ fn the_examples_look_as_agreed() {
 
 #[test]
 fn a_possible_repeat_says_so_before_anything_else() {
-    let payload = compose(&lunch(), &style(), true);
+    let payload = compose(&lunch(), None, &style(), true);
     assert!(payload["embeds"][0]["title"].as_str().unwrap().starts_with("POSSIBLE REPEAT: Order 12"));
     assert!(payload["content"].as_str().unwrap().contains("Possible repeat** of order 12"));
-    let mut first = compose(&lunch(), &style(), false);
+    let mut first = compose(&lunch(), None, &style(), false);
     assert!(first.get("content").is_none());
     // Apart from the mark nothing differs: the cook compares like with like.
     first["embeds"][0]["title"] = payload["embeds"][0]["title"].clone();
@@ -169,7 +181,8 @@ fn a_possible_repeat_says_so_before_anything_else() {
 fn an_order_too_long_for_discord_says_how_many_items_are_missing() {
     let lines: Vec<_> =
         (0..80).map(|n| line(1, &format!("Burger with a rather long name {n}"), None, &[], 990)).collect();
-    let payload = compose(&registered("everything, please", "on the menu", order_of(lines)), &style(), false);
+    let payload =
+        compose(&registered("everything, please", "on the menu", order_of(lines)), None, &style(), false);
     let text = payload["embeds"][0]["description"].as_str().unwrap();
     let shown = text.matches("\n### 1 × ").count();
     assert!(
@@ -186,7 +199,7 @@ fn a_review_too_long_for_discord_says_how_many_lines_are_missing() {
     if let Registration::Review { lines, .. } = &mut event.registration {
         *lines = vec![lines[0].clone(); 40];
     }
-    let payload = compose(&event, &style(), false);
+    let payload = compose(&event, None, &style(), false);
     let fields = payload["embeds"][0]["fields"].as_array().unwrap();
     let shown = fields.iter().filter(|field| field["name"].as_str().unwrap().contains("burgr")).count();
     let last = fields.last().unwrap()["value"].as_str().unwrap();
@@ -198,7 +211,7 @@ fn a_review_too_long_for_discord_says_how_many_lines_are_missing() {
 fn words_too_long_for_discord_are_cut_where_one_sees_it() {
     let text = "more pickles ".repeat(1000);
     for event in [registered(&text, "r", order_of(vec![])), registered(&text, "r", Registration::Misc)] {
-        let payload = compose(&event, &style(), false).to_string();
+        let payload = compose(&event, None, &style(), false).to_string();
         assert!(payload.contains("… (cut, see message 42)"), "{payload}");
     }
 }
@@ -209,7 +222,7 @@ fn money_is_printed_as_the_restaurant_writes_it() {
         [("$", "$27.40"), ("€", "€27.40"), ("EUR", "27.40 EUR"), ("", "27.40"), ("R$", "R$27.40")]
     {
         let style = Style { currency: currency.to_owned() };
-        let payload = compose(&lunch(), &style, false);
+        let payload = compose(&lunch(), None, &style, false);
         let text = payload["embeds"][0]["description"].as_str().unwrap();
         assert!(text.contains(&format!("\n{printed}\n")), "{currency}: {text}");
     }
@@ -300,6 +313,19 @@ fn any_event() -> impl Strategy<Value = Registered> {
     })
 }
 
+fn any_proposal() -> impl Strategy<Value = Option<Proposal>> {
+    let proposal = (nasty(), nasty(), prop::option::of(any::<f32>()), any::<bool>()).prop_map(
+        |(text, id, sure, careful)| Proposal {
+            text,
+            source: format!("entry:{id}"),
+            sure,
+            careful,
+            ..proposal()
+        },
+    );
+    prop::option::of(proposal)
+}
+
 /// Every text of the payload that Discord shows.
 fn texts(payload: &Value) -> Vec<String> {
     match payload {
@@ -329,8 +355,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_written_discord_takes_it_and_obeys_none_of_it(event in any_event(), repeat in any::<bool>()) {
-        let payload = compose(&event, &style(), repeat);
+    fn whatever_is_written_discord_takes_it_and_obeys_none_of_it(
+        event in any_event(),
+        proposal in any_proposal(),
+        repeat in any::<bool>(),
+    ) {
+        let payload = compose(&event, proposal.as_ref(), &style(), repeat);
         prop_assert_eq!(testkit::discord::check(&payload), Ok(()));
         prop_assert_eq!(&payload["allowed_mentions"], &json!({ "parse": [] }));
         for text in texts(&payload) {

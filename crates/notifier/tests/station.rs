@@ -14,6 +14,7 @@ use runtime::{Bus, LaneCount, Running, Settings, Trace};
 use serde_json::{Value, json};
 use store::Store;
 use store::messages::NewMessage;
+use store::proposals::Looked;
 use tempfile::TempDir;
 use testkit::discord::{Fault, StandIn};
 use testkit::{Nats, Postgres, Process, wait_until};
@@ -61,6 +62,7 @@ impl Rig {
             file: directory.path().join("notifications.jsonl"),
             timeout_ms: 500,
             patience_ms: 2_000,
+            answer_wait_ms: 200,
             ..Config::default()
         };
         let bus = Bus::connect("test", &settings.nats).await.unwrap();
@@ -83,7 +85,8 @@ impl Rig {
             ("GREENBITE_LINE__ACK_WAIT_MS", "3000".to_owned()),
             ("GREENBITE_LANES__DEADLINE_MS", "2900".to_owned()),
             ("GREENBITE_NOTIFIER__TIMEOUT_MS", "2000".to_owned()),
-            ("GREENBITE_NOTIFIER__PATIENCE_MS", "800".to_owned()),
+            ("GREENBITE_NOTIFIER__PATIENCE_MS", "700".to_owned()),
+            ("GREENBITE_NOTIFIER__ANSWER_WAIT_MS", "100".to_owned()),
             ("GREENBITE_NOTIFIER__WEBHOOKS__ORDER", self.discord.webhook("order")),
         ]);
         Process::spawn("notifier", command, &self.log(), Signal::SIGTERM).unwrap()
@@ -107,6 +110,11 @@ impl Rig {
     }
 
     async fn publish(&self, id: MessageId, generation: u32, registration: Registration) {
+        self.publish_after(Duration::ZERO, id, generation, registration).await;
+    }
+
+    /// Registered so long ago.
+    async fn publish_after(&self, age: Duration, id: MessageId, generation: u32, registration: Registration) {
         let topic = match registration.category() {
             Category::Order => Topic::RegisteredOrder,
             Category::Review => Topic::RegisteredReview,
@@ -124,7 +132,13 @@ impl Rig {
             },
             registration,
             reason: "every item is on the menu".into(),
-            trail: vec![],
+            trail: vec![TrailEntry {
+                station: Service::Registrar,
+                decision: Decision::by_rules("registered", "written down"),
+                attempt: 1,
+                at: Utc::now() - age,
+                took_us: 1,
+            }],
         };
         self.bus.publish_event("registrar", topic, &event, &Trace::start()).await.unwrap();
     }
@@ -195,6 +209,54 @@ async fn every_category_is_shown_by_its_own_webhook_and_the_line_learns_what_was
         assert_eq!(rig.store.notifications(*id).await.unwrap()[0].state, "sent");
     }
     assert_eq!(rig.discord.count(), 4);
+    running.stop().await.unwrap();
+}
+
+fn looked(answer: Option<&str>) -> Looked {
+    let proposal = answer.map(|answer| Proposal {
+        text: answer.into(),
+        source: "entry:hours".into(),
+        topic: "hours".into(),
+        language: "en".into(),
+        sure: Some(0.9),
+        careful: false,
+    });
+    Looked {
+        proposal,
+        topic: "hours".into(),
+        language: "en".into(),
+        reason: "as trials say".into(),
+        decided_by: "words".into(),
+    }
+}
+
+#[tokio::test]
+async fn an_enquiry_waits_for_its_answer_a_moment_and_no_longer() {
+    let mut rig = Rig::new().await;
+    rig.config.answer_wait_ms = 1_500;
+    let running = rig.run().await;
+    let ids = rig.messages(4).await;
+    // Found while the notifier waits; found to be for a person alone; found by nobody.
+    rig.store.propose(ids[1], &looked(None)).await.unwrap();
+    for &id in &ids[..3] {
+        rig.publish(id, 1, enquiry()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rig.store.propose(ids[0], &looked(Some("Until ten."))).await.unwrap();
+    let shown = async |id| rig.notified(Topic::NotifiedEnquiry, id, 1).await.delivery.payload.to_string();
+    let answered = shown(ids[0]).await;
+    assert!(answered.contains("Until ten.") && answered.contains("entry 'hours', 90 % sure"), "{answered}");
+    assert!(!shown(ids[1]).await.contains("Proposed answer"));
+    let untold = rig.bus.last_for(&Topic::NotifiedEnquiry.subject(ids[2])).await.unwrap();
+    assert!(untold.is_none(), "it was not waited for");
+    assert!(!shown(ids[2]).await.contains("Proposed answer"));
+
+    // One that has waited in a queue for longer is not held up once more.
+    let begun = std::time::Instant::now();
+    rig.publish_after(Duration::from_secs(60), ids[3], 1, enquiry()).await;
+    shown(ids[3]).await;
+    assert!(begun.elapsed() < Duration::from_millis(1_400), "{:?}", begun.elapsed());
+    assert_eq!((rig.discord.count(), rig.discord.summary().marked), (4, 0));
     running.stop().await.unwrap();
 }
 

@@ -2,6 +2,19 @@
 //!
 //! `register.rs` is the decision: what is written of an event, as pure functions. `stage.rs` writes what
 //! has arrived together in one commit and tells of what stands, `miscellaneous.rs` keeps the file.
+//!
+//! Its `main` is `runtime::main(Service::Registrar, registrar::build)`. Within another process, as tests do:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), runtime::StartError> {
+//! use contracts::Service;
+//! use runtime::Settings;
+//!
+//! let (settings, config) = (Settings::default(), registrar::Config::default()); // servers on this machine
+//! let running = runtime::start(Service::Registrar, settings, config, registrar::build).await?;
+//! running.stop().await
+//! # }
+//! ```
 
 use std::sync::Arc;
 

@@ -100,8 +100,17 @@ pub fn rejected(event: &Validated) -> NewEnquiry {
             .filter(|line| line.verdict == Verdict::Rejected)
             .map(|line| line.line.phrase.clone())
             .collect(),
+        closest: closest(event),
         settled: event.settled.clone(),
     }
+}
+
+/// The item that the proposed reply names in place of what is not on the menu.
+fn closest(event: &Validated) -> Option<String> {
+    let reply = event.proposed_reply.as_deref()?;
+    let rejected = event.lines.iter().filter(|line| line.verdict == Verdict::Rejected);
+    let mut names = rejected.flat_map(|line| &line.candidates).map(|candidate| &candidate.name);
+    names.find(|name| reply.contains(name.as_str())).cloned()
 }
 
 /// Something like an order, of which nobody can say what is wanted.
@@ -113,6 +122,7 @@ pub fn unclear(event: &Extracted) -> NewEnquiry {
         reason,
         proposed_reply: None,
         not_on_menu: Vec::new(),
+        closest: None,
         settled: None,
     }
 }
@@ -125,6 +135,7 @@ pub fn enquiry(event: &Classified) -> NewEnquiry {
         reason: reason(&event.trail, "asks for an answer"),
         proposed_reply: None,
         not_on_menu: Vec::new(),
+        closest: None,
         settled: None,
     }
 }

@@ -105,7 +105,7 @@ pub fn settings_help<C: Config>(service: Service) -> String {
     describe(&mut text, "", &defaults, Settings::HELP, Settings::SECRETS);
     describe(&mut text, service.as_str(), &C::default(), C::HELP, C::SECRETS);
     text.push_str(
-        "\nOTEL_EXPORTER_OTLP_ENDPOINT sends traces and metrics; RUST_LOG overrides telemetry.log.\n\
+        "\nOTEL_EXPORTER_OTLP_ENDPOINT sends traces, metrics and logs; RUST_LOG overrides telemetry.log.\n\
          Exit codes: 0 stopped when told to, 64 settings, 1 anything else.",
     );
     text

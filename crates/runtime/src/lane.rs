@@ -13,7 +13,7 @@ use contracts::topology::STREAM;
 use contracts::{Code, Failure, FailureKind, MessageId, Topic, TrailEntry, header};
 use futures::FutureExt;
 use tokio::sync::MutexGuard;
-use tracing::{Instrument, info_span};
+use tracing::Instrument;
 
 use crate::app::{AnyStage, Decoded, Shared, StageState};
 use crate::bus::BusError;
@@ -25,9 +25,9 @@ use crate::metrics::Metrics;
 use crate::outage::backoff;
 use crate::provision::{Found, look_for};
 use crate::publish::{Once, event_headers};
+use crate::spans;
 use crate::stage::{Context, Outcome, StageError, What};
 use crate::stats::InWork;
-use crate::telemetry;
 use crate::trace::Trace;
 
 /// A handler that fails like this will fail again; the second try is for bad luck.
@@ -164,22 +164,12 @@ impl Line {
         let stats = &self.state.stats;
         let _in_work = InWork::new(stats);
         stats.pending.store(delivery.pending, Relaxed);
+        self.metrics.taken(&self.state);
         if delivery.attempt > 1 {
             stats.redelivered.fetch_add(1, Relaxed);
             self.metrics.redelivered(&self.state);
         }
-        let token = delivery.message.subject.rsplit('.').next().unwrap_or_default();
-        let span = info_span!(
-            "process",
-            otel.name = %format_args!("process {}", self.state.spec.input),
-            otel.kind = "consumer",
-            messaging.system = "nats",
-            messaging.destination.template = self.state.spec.input.filter(),
-            message_id = token,
-            attempt = delivery.attempt,
-        );
-        let again = delivery.attempt > 1 || delivery.headers().map_or(1, crate::bus::generation) > 1;
-        let trace = telemetry::place(&span, delivery.headers().and_then(Trace::from_headers), again);
+        let (span, trace) = spans::process(self.state.spec, &delivery);
         async {
             let ending = match self.kept_alive(&delivery, self.work(&delivery, &trace)).await {
                 Ok(ending) | Err(ending) => ending,
@@ -367,13 +357,14 @@ impl Line {
         self.state.stats.count(took);
         let (topic, id, version, decision, write) = match outcome.0 {
             What::Nothing { reason } => {
-                self.metrics.processed(&self.state, "nothing", took);
+                self.metrics.processed(&self.state, "nothing", "", took);
                 tracing::debug!("nothing to publish: {reason}");
                 return Ok(None);
             }
             What::Publish { topic, id, version, decision, write } => (topic, id, version, decision, write),
         };
-        self.metrics.processed(&self.state, topic.outcome(), took);
+        self.metrics.processed(&self.state, topic.outcome(), &decision.decided_by, took);
+        spans::decided(topic.outcome(), &decision.decided_by);
         let bug = |reason: String| Ok(Some(Verdict { code: Code::Panicked, reason }));
         if !self.state.spec.outputs.contains(&topic) || id != cx.message_id {
             return bug(format!("the station wants to publish {topic}.{id} for message {}", cx.message_id));
@@ -435,6 +426,7 @@ impl Line {
             backoff(failures, Duration::from_millis(retry.first_ms), Duration::from_millis(retry.most_ms))
         });
         let pause_ms = pause.as_millis() as u64;
+        spans::failed(code);
         tracing::warn!(failures, pause_ms, "failed, is tried again (try {failures} of {tries}): {reason}");
         Err(Ending::Release(pause))
     }
@@ -450,6 +442,7 @@ impl Line {
                 self.state.stats.dead_letters.fetch_add(1, Relaxed);
                 self.state.stats.error(format!("{code}: {reason}"));
                 self.metrics.dead_letter(&self.state, *code);
+                spans::failed(*code);
                 tracing::error!(%code, subject = %delivery.message.subject, trace_id = %trace.trace_id(),
                     "dead letter after {} deliveries: {reason}; see {}", delivery.attempt, code.page());
                 Ok(Ending::Done)

@@ -19,7 +19,7 @@
 //! | outages | the message stays in hand, nothing more is pulled; said once; one lane at a time tries whether it is over; no message loses a try by it | `outage`, `lane` |
 //! | dead letters | the whole original with headers, reason and trace, in a stream of their own | [`dead_letter`] |
 //! | stopping | lanes ask for nothing more, what was on its way is given back at once, handlers finish within their grace, the connection drains, telemetry last | `run` |
-//! | watching | `/healthz`, `/readyz`, `$SRV.PING/INFO/STATS`, logs, W3C trace context in headers, OTLP where an endpoint is set | `health`, `service`, `telemetry` |
+//! | watching | `/healthz`, `/readyz`, `$SRV.PING/INFO/STATS`, logs, W3C trace context in headers; traces, metrics and logs by OTLP where an endpoint is set | `health`, `service`, `telemetry`, [`spans`], `metrics` |
 //! | settings | defaults ← `greenbite.toml` ← environment; unknown keys and contradictions are refused with exit code 64 | `settings`, `load`, `cli` |
 //!
 //! # How to write a station
@@ -93,10 +93,12 @@ mod metrics;
 mod outage;
 mod provision;
 mod publish;
+mod receiver;
 mod run;
 mod secret;
 mod service;
 mod settings;
+pub mod spans;
 mod stage;
 mod stats;
 mod telemetry;

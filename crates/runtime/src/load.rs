@@ -79,13 +79,15 @@ pub fn load_from<C: Config>(
     Ok(Loaded { settings, config })
 }
 
-const ALL_TABLES: [Service; 8] = [
+const ALL_TABLES: [Service; 9] = [
     Service::Ingest,
     Service::Classifier,
     Service::Extractor,
     Service::MenuValidator,
     Service::Registrar,
+    Service::Answerer,
     Service::Notifier,
+    Service::Replier,
     Service::Dashboard,
     Service::Greenbite,
 ];

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use contracts::Code;
@@ -28,6 +28,9 @@ pub(crate) struct Gate {
     /// Whoever holds it may try whether the outage is over.
     turn: Mutex<()>,
     failures: AtomicU32,
+    /// How often it was closed, and for how long in all; what is under way is not in that.
+    times: AtomicU64,
+    paused_ms: AtomicU64,
 }
 
 impl Gate {
@@ -37,7 +40,24 @@ impl Gate {
             state: watch::Sender::new(None),
             turn: Mutex::new(()),
             failures: AtomicU32::new(0),
+            times: AtomicU64::new(0),
+            paused_ms: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How often it was closed.
+    pub(crate) fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
+    }
+
+    /// How long it was closed in all, until now.
+    pub(crate) fn paused(&self) -> Duration {
+        let now = self.outage().map(|outage| outage.since.elapsed()).unwrap_or_default();
+        Duration::from_millis(self.paused_ms.load(Ordering::Relaxed)) + now
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -59,6 +79,7 @@ impl Gate {
             }
             tracing::warn!(paused = %self.name, %code, "paused, goes on by itself: {reason}");
             let since = state.as_ref().map_or_else(Instant::now, |outage| outage.since);
+            self.times.fetch_add(u64::from(state.is_none()), Ordering::Relaxed);
             *state = Some(Outage { code, reason: reason.into(), since });
             true
         });
@@ -73,6 +94,7 @@ impl Gate {
         self.state.send_if_modified(|state| {
             let Some(outage) = state.take() else { return false };
             let paused_ms = outage.since.elapsed().as_millis() as u64;
+            self.paused_ms.fetch_add(paused_ms, Ordering::Relaxed);
             tracing::info!(paused = %self.name, code = %outage.code, paused_ms, "the outage is over, going on");
             true
         });
@@ -175,8 +197,11 @@ mod tests {
         assert!(second.is_err(), "a second one got its turn beside the first");
         gate.close(Code::DatabaseOutage, "away until noon");
         assert_eq!(gate.outage().map(|outage| outage.reason.to_string()).as_deref(), Some("away until noon"));
+        assert_eq!(gate.times(), 1, "a new reason is no new outage");
         gate.open();
         assert!(gate.turn().await.is_none());
         assert!(gate.outage().is_none());
+        gate.close(Code::DatabaseOutage, "away again");
+        assert_eq!(gate.times(), 2);
     }
 }

@@ -13,10 +13,12 @@ use contracts::{Event, MessageId, Topic, header};
 use serde::Deserialize;
 
 use crate::bus::{Bus, BusError};
+use crate::metrics;
 use crate::trace::Trace;
 
 /// A publication that is to happen once a generation.
 pub(crate) struct Once {
+    topic: Topic,
     subject: String,
     generation: u32,
     headers: HeaderMap,
@@ -35,7 +37,7 @@ impl Once {
         headers.insert(NATS_MESSAGE_ID, msg_id);
         headers.insert(NATS_EXPECTED_STREAM, STREAM);
         headers.insert(header::GENERATION, generation.to_string());
-        Once { subject: topic.subject(id), generation, headers, payload }
+        Once { topic, subject: topic.subject(id), generation, headers, payload }
     }
 }
 
@@ -97,7 +99,7 @@ impl Bus {
 
     /// Says a publication that is to happen once. It may be said again.
     pub(crate) async fn publish(&self, once: &Once) -> Result<Published, BusError> {
-        let Once { subject, generation, headers, payload } = once;
+        let Once { topic, subject, generation, headers, payload } = once;
         if payload.len() > MAX_EVENT_BYTES {
             return Err(BusError::TooLarge(format!("{} bytes, {MAX_EVENT_BYTES} at most", payload.len())));
         }
@@ -106,7 +108,10 @@ impl Bus {
             let mut headers = headers.clone();
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
             match self.store(STREAM, subject, headers, payload.clone()).await? {
-                Stored::At(sequence) => return Ok(Published::Stored(sequence)),
+                Stored::At(sequence) => {
+                    metrics::sent(*topic);
+                    return Ok(Published::Stored(sequence));
+                }
                 Stored::Duplicate => return Ok(Published::AlreadyThere),
                 Stored::NotExpected => match self.last_for(subject).await? {
                     Some(last) if last.generation() >= *generation => return Ok(Published::AlreadyThere),

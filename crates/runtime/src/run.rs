@@ -170,7 +170,7 @@ async fn begin<C: Config>(app: App<C>) -> Result<Running, StartError> {
         }
     });
 
-    let metrics = Arc::new(Metrics::new(&stages));
+    let metrics = Arc::new(Metrics::new(&shared));
     for ((stage, state), ready) in app.stages.into_iter().zip(stages).zip(ready) {
         let lanes = state.lanes;
         let line = Arc::new(Line {

@@ -147,8 +147,8 @@ impl Default for Database {
 impl Database {
     /// How many connections a service can make use of.
     ///
-    /// PostgreSQL takes 97 beside the superuser's by default, and 30 busy replicas, five of each station, shall fit
-    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 2) + 6 + 4 = 85. Measured under load, those had 65 open.
+    /// PostgreSQL takes 97 beside the superuser's by default, and 35 busy replicas, five of each station, shall fit
+    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 1 + 2) + 6 + 4 = 90.
     pub(crate) fn connections_of(service: Service) -> u32 {
         match service {
             // One listens for new messages, one relays; the doors and the house share the others.
@@ -157,8 +157,12 @@ impl Database {
             Service::Classifier | Service::Extractor | Service::MenuValidator => 2,
             // One transaction at a time for each kind of outcome, and orders, enquiries and the rest come together.
             Service::Registrar => 3,
+            // One statement an enquiry, and finding the answer takes longer.
+            Service::Answerer => 1,
             // One transaction claims while another one marks.
             Service::Notifier => 2,
+            // Each channel claims and notes; Telegram's door has a key, and takes messages in.
+            Service::Replier => 4,
             // One process for all browsers.
             Service::Dashboard => 6,
             Service::Greenbite => 4,
@@ -343,11 +347,13 @@ pub struct Telemetry {
     pub log: String,
     /// `auto` (JSON unless stdout is a terminal), `json` or `text`.
     pub format: LogFormat,
+    /// What this installation is, for whoever receives traces, metrics and logs of several: `production`, `class`.
+    pub environment: String,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Telemetry { log: "info".to_owned(), format: LogFormat::Auto }
+        Telemetry { log: "info".to_owned(), format: LogFormat::Auto, environment: "development".to_owned() }
     }
 }
 
@@ -410,6 +416,10 @@ impl Validate for Settings {
         ("process.probe_ms", "how often the dependencies are probed"),
         ("telemetry.log", "what is logged: info, or by module: info,runtime=debug; RUST_LOG wins"),
         ("telemetry.format", "auto (JSON unless stdout is a terminal), json or text"),
+        (
+            "telemetry.environment",
+            "deployment.environment.name of what is sent to OTEL_EXPORTER_OTLP_ENDPOINT",
+        ),
         ("restaurant.currency", "a sign, printed before an amount ($), or a code, printed after it (EUR)"),
         (
             "restaurant.timezone",

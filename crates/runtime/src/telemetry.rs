@@ -1,55 +1,69 @@
-//! Logs always; traces and metrics over OTLP only where OTEL_EXPORTER_OTLP_ENDPOINT is set.
+//! Logs always; traces, metrics and logs over OTLP only where OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contracts::Service;
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
-};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_http::HttpClient;
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::error::StartError;
+use crate::receiver::Receiver;
 use crate::settings::{LogFormat, Telemetry};
-use crate::trace::Trace;
 
-/// What must be flushed at the very end.
-pub(crate) struct Guard {
-    traces: Option<SdkTracerProvider>,
-    metrics: Option<SdkMeterProvider>,
+/// What is sent to a receiver, and must be flushed at the very end.
+struct Exporters {
+    traces: SdkTracerProvider,
+    metrics: SdkMeterProvider,
+    logs: SdkLoggerProvider,
 }
 
+/// What must be flushed at the very end, where there is a receiver.
+pub(crate) struct Guard(Option<Exporters>);
+
+type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The receiver's address.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// How long the last export may take.
 const LAST_EXPORT: Duration = Duration::from_secs(3);
 
 impl Guard {
     /// Sends what is left. The exporters block, so they get a thread that may.
     pub(crate) async fn finish(self) {
+        let Some(exporters) = self.0 else { return };
         let work = tokio::task::spawn_blocking(move || {
-            if let Some(metrics) = self.metrics {
-                let _ = metrics.shutdown();
-            }
-            if let Some(traces) = self.traces {
-                let _ = traces.shutdown();
-            }
+            let _ = exporters.metrics.shutdown();
+            let _ = exporters.traces.shutdown();
+            let _ = exporters.logs.shutdown();
         });
         let _ = tokio::time::timeout(LAST_EXPORT, work).await;
     }
 }
 
+static EXPORTING: OnceLock<()> = OnceLock::new();
+
+/// Whether anybody receives what is told here.
+pub(crate) fn is_exporting() -> bool {
+    EXPORTING.get().is_some()
+}
+
 /// Installs logging for the process, and the exporters where an endpoint is set.
 pub(crate) fn install(service: Service, settings: &Telemetry) -> Result<Guard, StartError> {
-    let directives = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.clone());
-    let filter = EnvFilter::try_new(&directives)
-        .map_err(|error| StartError::settings(format!("telemetry.log = {directives}: {error}")))?;
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -61,74 +75,86 @@ pub(crate) fn install(service: Service, settings: &Telemetry) -> Result<Guard, S
     } else {
         lines.boxed()
     };
-    let exporting = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").is_ok_and(|endpoint| !endpoint.is_empty());
-    let guard = if exporting { exporters(service)? } else { Guard { traces: None, metrics: None } };
-    let spans = guard.traces.as_ref().map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("greenbite")).with_filter(
-            // Only the line's own spans: those of the clients would follow each export with another.
-            tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("runtime")),
-        )
-    });
+    let endpoint = std::env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty());
+    let exporters = endpoint.map(|endpoint| Exporters::new(service, settings, &endpoint)).transpose()?;
+    let mut layers = vec![lines.with_filter(filter(settings)?).boxed()];
+    if let Some(exporters) = &exporters {
+        layers.extend([exporters.spans(), exporters.log_records(settings)?]);
+    }
     tracing_subscriber::registry()
-        .with(spans)
-        .with(lines.with_filter(filter))
+        .with(layers)
         .try_init()
         .map_err(|error| StartError::settings(format!("logging is set up already: {error}")))?;
-    Ok(guard)
-}
-
-fn exporters(service: Service) -> Result<Guard, StartError> {
-    crate::use_ring();
-    let failed =
-        |error: &dyn std::fmt::Display| StartError::settings(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"));
-    let resource = Resource::builder()
-        .with_service_name(format!("greenbite-{service}"))
-        .with_attribute(KeyValue::new("service.instance.id", format!("{}", std::process::id())))
-        .build();
-    let spans =
-        opentelemetry_otlp::SpanExporter::builder().with_http().build().map_err(|error| failed(&error))?;
-    let metrics =
-        opentelemetry_otlp::MetricExporter::builder().with_http().build().map_err(|error| failed(&error))?;
-    let traces =
-        SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource.clone()).build();
-    let metrics = SdkMeterProvider::builder().with_periodic_exporter(metrics).with_resource(resource).build();
-    opentelemetry::global::set_meter_provider(metrics.clone());
-    Ok(Guard { traces: Some(traces), metrics: Some(metrics) })
-}
-
-/// Puts the span of one delivery where it belongs in the message's trace, and says where that is.
-///
-/// The first delivery of the first generation continues the trace of the station before; a
-/// redelivery or a replay begins with a link to it, so that a trace never shows work twice.
-/// Without an exporter the ids are made here, and a message keeps its one trace.
-pub(crate) fn place(span: &Span, before: Option<Trace>, again: bool) -> Trace {
-    if let Some(before) = &before {
-        let context = otel_context(before);
-        if again {
-            span.add_link(context);
-        } else {
-            let _ = span.set_parent(Context::new().with_remote_span_context(context));
-        }
+    if exporters.is_some() {
+        let _ = EXPORTING.set(());
     }
-    let own = span.context().span().span_context().clone();
-    let state = before.as_ref().and_then(|before| before.state.clone());
-    if own.is_valid() {
-        return Trace {
-            trace_id: u128::from_be_bytes(own.trace_id().to_bytes()),
-            span_id: u64::from_be_bytes(own.span_id().to_bytes()),
-            sampled: own.is_sampled(),
-            state,
+    Ok(Guard(exporters))
+}
+
+/// What is logged.
+fn filter(settings: &Telemetry) -> Result<EnvFilter, StartError> {
+    let directives = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.clone());
+    EnvFilter::try_new(&directives)
+        .map_err(|error| StartError::settings(format!("telemetry.log = {directives}: {error}")))
+}
+
+impl Exporters {
+    fn new(service: Service, settings: &Telemetry, endpoint: &str) -> Result<Self, StartError> {
+        crate::use_ring();
+        let failed = |error: &dyn std::fmt::Display| StartError::settings(format!("{ENDPOINT}: {error}"));
+        let receiver: Arc<dyn HttpClient> =
+            Arc::new(Receiver::new(endpoint).map_err(|error| failed(&error))?);
+        let resource = resource(service, settings);
+        let spans = SpanExporter::builder().with_http().with_shared_http_client(receiver.clone()).build();
+        let metrics = MetricExporter::builder().with_http().with_shared_http_client(receiver.clone()).build();
+        let logs = LogExporter::builder().with_http().with_shared_http_client(receiver).build();
+        let exporters = Exporters {
+            traces: SdkTracerProvider::builder()
+                .with_batch_exporter(spans.map_err(|error| failed(&error))?)
+                .with_resource(resource.clone())
+                .build(),
+            metrics: SdkMeterProvider::builder()
+                .with_periodic_exporter(metrics.map_err(|error| failed(&error))?)
+                .with_resource(resource.clone())
+                .build(),
+            logs: SdkLoggerProvider::builder()
+                .with_batch_exporter(logs.map_err(|error| failed(&error))?)
+                .with_resource(resource)
+                .build(),
         };
+        opentelemetry::global::set_meter_provider(exporters.metrics.clone());
+        Ok(exporters)
     }
-    before.map_or_else(Trace::start, |before| before.child())
+
+    /// The line's own spans, without what is logged in them: those of the clients would follow each export with another.
+    fn spans(&self) -> AnyLayer {
+        tracing_opentelemetry::layer()
+            .with_tracer(self.traces.tracer("greenbite"))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("runtime")))
+            .boxed()
+    }
+
+    /// What is logged, but nothing below info: that may hold customers' words.
+    fn log_records(&self, settings: &Telemetry) -> Result<AnyLayer, StartError> {
+        let told = filter_fn(|metadata| metadata.is_event() && *metadata.level() <= Level::INFO);
+        Ok(OpenTelemetryTracingBridge::new(&self.logs).with_filter(filter(settings)?.and(told)).boxed())
+    }
 }
 
-fn otel_context(trace: &Trace) -> SpanContext {
-    SpanContext::new(
-        TraceId::from_bytes(trace.trace_id.to_be_bytes()),
-        SpanId::from_bytes(trace.span_id.to_be_bytes()),
-        TraceFlags::new(u8::from(trace.sampled)),
-        true,
-        TraceState::default(),
-    )
+/// Who tells. OTEL_RESOURCE_ATTRIBUTES has the last word.
+fn resource(service: Service, settings: &Telemetry) -> Resource {
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.namespace", "greenbite"),
+            KeyValue::new("service.name", format!("greenbite-{service}")),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("service.instance.id", format!("{:016x}", rand::random::<u64>())),
+            KeyValue::new("deployment.environment.name", settings.environment.clone()),
+        ])
+        .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
+        .build()
 }

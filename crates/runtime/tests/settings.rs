@@ -79,7 +79,7 @@ fn the_databases_password_may_be_given_apart_and_hold_any_character() {
 }
 
 #[test]
-fn thirty_replicas_of_all_stations_fit_the_connections_that_postgresql_has() {
+fn five_replicas_of_each_station_fit_the_connections_that_postgresql_has() {
     let of = |service| {
         let loaded: Loaded<Shop> = load_from(service, None, []).unwrap();
         loaded.settings.database.max_connections

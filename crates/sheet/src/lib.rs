@@ -10,6 +10,14 @@
 //! | [`letters`] | bytes as text, and entities as what they stand for |
 //! | [`errors`] | what is wrong with a file |
 //! | [`columns`] | which column is what, by its name |
+//!
+//! ```
+//! use sheet::{Separator, letters};
+//!
+//! assert_eq!(Separator::of(b"Datum;Nachricht").byte(), b';');
+//! assert_eq!(letters::windows_1252(b"K\xe4se").as_deref(), Some("Käse"));
+//! assert_eq!(letters::entities("fish &amp; chips"), "fish & chips");
+//! ```
 
 pub mod columns;
 pub mod errors;

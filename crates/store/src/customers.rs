@@ -1,6 +1,6 @@
 //! Other people's data: what is known of a customer, and how it is forgotten.
 //!
-//! What forgetting changes is said in one place, the function `anonymise` of `migrations/0011_days.sql`.
+//! What forgetting changes is said in one place, the function `anonymise` of `migrations/0016_forgotten.sql`.
 
 use chrono::{DateTime, Utc};
 use contracts::MessageId;
@@ -36,7 +36,8 @@ pub struct Known {
     pub order: Option<i64>,
     /// What that came to, in cents.
     pub total_cents: Option<i64>,
-    /// Nobody waits for anything of it any more: it has an outcome that no person has to decide about.
+    /// Nobody waits for anything of it any more: it has an outcome that no person has to decide about, and the kitchen
+    /// is done with its order, or has had it for a day.
     pub settled: bool,
 }
 
@@ -69,7 +70,9 @@ impl Store {
             Known,
             r#"SELECT m.id AS message_id, m.received_at, m.source, m.external_id, m.text, m.outcome,
                       o.id AS "order?", o.total_cents AS "total_cents?",
-                      coalesce(m.outcome, 'none') NOT IN ('none', 'review') AS "settled!"
+                      coalesce(m.outcome, 'none') NOT IN ('none', 'review')
+                      AND (o.id IS NULL OR o.state IN ('collected', 'voided')
+                           OR o.created_at < now() - interval '1 day') AS "settled!"
                FROM messages m LEFT JOIN orders o ON o.message_id = m.id
                WHERE (m.customer = $1 OR m.id = $2) AND m.anonymised_at IS NULL ORDER BY m.id"#,
             customer,
@@ -81,7 +84,8 @@ impl Store {
 
     /// Messages that were done with before a time and are not anonymous yet, oldest first.
     ///
-    /// When the line had them counts, not when they were written: an old file may be imported today.
+    /// When the line had them counts, not when they were written: an old file may be imported today. A review that
+    /// nobody has decided is not done with: without the words nobody could decide it any more.
     pub async fn kept_since_before(
         &self,
         before: DateTime<Utc>,
@@ -89,7 +93,8 @@ impl Store {
     ) -> Result<Vec<MessageId>, Error> {
         let ids = sqlx::query_scalar!(
             "SELECT id FROM messages
-             WHERE anonymised_at IS NULL AND coalesce(outcome_at, published_at) < $1 ORDER BY id LIMIT $2",
+             WHERE anonymised_at IS NULL AND coalesce(outcome_at, published_at) < $1 AND outcome IS DISTINCT FROM 'review'
+             ORDER BY coalesce(outcome_at, published_at) LIMIT $2",
             before,
             i64::from(limit),
         )
@@ -98,7 +103,18 @@ impl Store {
         Ok(ids.into_iter().map(MessageId).collect())
     }
 
-    /// Makes messages and all that came of them nobody's. Says how many were somebody's.
+    /// How many messages have waited since before a time for a person to decide.
+    pub async fn undecided_since_before(&self, before: DateTime<Utc>) -> Result<u64, Error> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM messages
+               WHERE anonymised_at IS NULL AND coalesce(outcome_at, published_at) < $1 AND outcome = 'review'"#,
+            before,
+        );
+        Ok(count.fetch_one(&self.pool).await?.unsigned_abs())
+    }
+
+    /// Makes messages and all that came of them nobody's. Says how many were somebody's. One that has no outcome and was
+    /// published within the last hour stays as it is: somebody has just sent it down the line again.
     pub async fn anonymise(&self, ids: &[MessageId]) -> Result<u64, Error> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
         let done =

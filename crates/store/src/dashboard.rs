@@ -67,8 +67,18 @@ pub struct ListedEnquiry {
     pub topic: String,
     /// Why it is an enquiry.
     pub reason: String,
-    /// What to answer, where the line has a proposal.
-    pub proposed_reply: Option<String>,
+    /// What may be answered, where the line has a proposal.
+    pub proposed: Option<String>,
+    /// Where that comes from, as [`contracts::Proposal`] has it.
+    pub source: Option<String>,
+    /// How sure it is, where that is known.
+    pub sure: Option<f32>,
+    /// It is about health.
+    pub careful: bool,
+    /// What was answered.
+    pub answer: Option<String>,
+    /// By whom.
+    pub answered_by: Option<String>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
 }
@@ -114,13 +124,18 @@ impl Store {
             .collect()
     }
 
-    /// The latest enquiries, newest first.
+    /// The latest enquiries: those that nobody has answered first, newest first.
     pub async fn latest_enquiries(&self, limit: u32) -> Result<Vec<ListedEnquiry>, Error> {
         Ok(sqlx::query_as!(
             ListedEnquiry,
             r#"SELECT e.id AS number, e.message_id, left(m.text, 300) AS "text!", e.topic, e.reason,
-                      e.proposed_reply, e.created_at
-               FROM enquiries e JOIN messages m ON m.id = e.message_id ORDER BY e.id DESC LIMIT $1"#,
+                      coalesce(p.answer, e.proposed_reply) AS proposed, p.source AS "source?", p.sure AS "sure?",
+                      coalesce(p.careful, false) AS "careful!", a.answer AS "answer?",
+                      a.answered_by AS "answered_by?", e.created_at
+               FROM enquiries e JOIN messages m ON m.id = e.message_id
+                    LEFT JOIN proposals p ON p.message_id = e.message_id
+                    LEFT JOIN answers a ON a.message_id = e.message_id
+               ORDER BY a.message_id IS NOT NULL, e.id DESC LIMIT $1"#,
             i64::from(limit),
         )
         .fetch_all(&self.pool)
@@ -136,6 +151,9 @@ impl Store {
         sqlx::query!("DELETE FROM order_items").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM orders").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM reviews").execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM knowledge WHERE draft").execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM answers").execute(&mut *tx).await?;
+        sqlx::query!("DELETE FROM proposals").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM enquiries").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM messages").execute(&mut *tx).await?;
         sqlx::query!("DELETE FROM simulations").execute(&mut *tx).await?;

@@ -22,6 +22,8 @@ pub struct NewEnquiry {
     pub proposed_reply: Option<String>,
     /// What was ordered and is not on the menu, in the customer's words.
     pub not_on_menu: Vec<String>,
+    /// What is offered instead of that, where the proposed reply names an item.
+    pub closest: Option<String>,
     /// The person's decision, where it was a review: only then may it take a review's place.
     pub settled: Option<Settlement>,
 }
@@ -60,8 +62,8 @@ impl Store {
         let written = sqlx::query!(
             r#"WITH new AS (
                    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
-                                        $6::timestamptz[], $7::jsonb[])
-                   AS new (message_id, topic, reason, proposed_reply, settled_by, settled_at, not_on_menu)
+                                        $6::timestamptz[], $7::jsonb[], $8::text[])
+                   AS new (message_id, topic, reason, proposed_reply, settled_by, settled_at, not_on_menu, closest)
                ), first AS (
                    UPDATE messages m SET outcome = 'enquiry', outcome_at = now()
                    FROM new
@@ -77,8 +79,8 @@ impl Store {
                    FROM new JOIN first ON first.id = new.message_id
                    WHERE r.message_id = new.message_id AND new.settled_by IS NOT NULL AND r.decision IS NULL
                )
-               INSERT INTO enquiries (message_id, topic, reason, proposed_reply, not_on_menu)
-               SELECT message_id, topic, reason, proposed_reply, not_on_menu
+               INSERT INTO enquiries (message_id, topic, reason, proposed_reply, not_on_menu, closest)
+               SELECT message_id, topic, reason, proposed_reply, not_on_menu, closest
                FROM new JOIN first ON first.id = new.message_id ORDER BY message_id
                RETURNING id, message_id"#,
             &enquiries.iter().map(|enquiry| enquiry.message_id.0).collect::<Vec<_>>(),
@@ -93,6 +95,7 @@ impl Store {
             &enquiries.iter().map(|enquiry| enquiry.settled.as_ref().map(|s| s.at)).collect::<Vec<_>>()
                 as &[Option<DateTime<Utc>>],
             &not_on_menu,
+            &enquiries.iter().map(|enquiry| enquiry.closest.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         )
         .fetch_all(&self.pool)
         .await?;

@@ -1,6 +1,7 @@
 //! What can go wrong with the database, and how it is treated.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use contracts::{Code, Failure, FailureKind};
 
@@ -44,6 +45,12 @@ impl Error {
     /// What the database holds is not what this version writes.
     pub(crate) fn unreadable(what: impl std::fmt::Display) -> Self {
         Error::new(FailureKind::Permanent, Code::Refused, format!("the database holds {what}"))
+    }
+
+    /// The database is there, and takes too long.
+    pub(crate) fn slow(what: &str, patience: Duration) -> Self {
+        let text = format!("the database has not said within {} s {what}", patience.as_secs());
+        Error::new(FailureKind::Outage, Code::DatabaseOutage, text)
     }
 
     fn new(kind: FailureKind, code: Code, text: impl Into<String>) -> Self {

@@ -9,6 +9,7 @@ const HOUSE: i64 = 0x6772_6565_6e00;
 const DAY: i64 = 0x6772_6565_6e01;
 /// Of those who count how many orders come within a minute.
 pub(crate) const COUNTING: i64 = 0x6772_6565_6e02;
+const TELEGRAM: i64 = 0x6772_6565_6e03;
 
 /// A key: whoever has it is the only one. Dropping it gives it back.
 pub struct Key {
@@ -24,6 +25,11 @@ impl Store {
     /// Takes the key of the day's work; `None` while another replica has it.
     pub async fn take_day_key(&self) -> Result<Option<Key>, Error> {
         self.take_key(DAY).await
+    }
+
+    /// Takes the key of Telegram's door, which answers one at a time; `None` while another replica has it.
+    pub async fn take_telegram_key(&self) -> Result<Option<Key>, Error> {
+        self.take_key(TELEGRAM).await
     }
 
     async fn take_key(&self, lock: i64) -> Result<Option<Key>, Error> {

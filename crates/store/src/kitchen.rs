@@ -115,7 +115,9 @@ pub enum StepError {
         step: Step,
     },
     /// Somebody has taken another step since the order was looked at.
-    #[error("order {number} is {state} meanwhile: '{step}' was not taken. Look again, and press once more.")]
+    #[error(
+        "somebody else was faster: order {number} is {state} now, so '{step}' was not done. Look at it, and press again if it is still to be done."
+    )]
     Overtaken {
         /// The order's number.
         number: i64,
@@ -263,6 +265,19 @@ impl Store {
     pub async fn order_state(&self, number: i64) -> Result<Option<State>, Error> {
         let state = sqlx::query_scalar!("SELECT state FROM orders WHERE id = $1", number);
         state.fetch_optional(&self.pool).await?.as_deref().map(parse).transpose()
+    }
+
+    /// A customer's latest order of the last day, by its number, and how far it is.
+    pub async fn latest_order_of(&self, customer: &str) -> Result<Option<(i64, State)>, Error> {
+        let order = sqlx::query!(
+            "SELECT o.id, o.state FROM messages m JOIN orders o ON o.message_id = m.id
+             WHERE m.customer = $1 AND m.outcome = 'order' AND m.received_at > now() - interval '1 day'
+             ORDER BY m.received_at DESC LIMIT 1",
+            customer,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        order.map(|order| Ok((order.id, parse(&order.state)?))).transpose()
     }
 
     /// The steps that were taken with a message's order, first to last.

@@ -1,4 +1,5 @@
-//! The ledger: whether every message is in exactly one place, was told of once, and the money adds up.
+//! The ledger: whether every message is in exactly one place, was told of once, the money adds up, and every order's
+//! history in the kitchen is a possible one.
 //!
 //! `greenbite ledger` asks it of a line that works, the chaos run of one that was broken on purpose.
 
@@ -6,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use contracts::kitchen::STEPS;
 use serde::Serialize;
 
 use crate::{Error, Store};
@@ -87,6 +89,10 @@ pub struct Ledger {
     pub possible_repeats: u64,
     /// Outcomes whose notification has not been sent yet.
     pub untold: u64,
+    /// Enquiries for which an answer is proposed.
+    pub proposed: u64,
+    /// Enquiries that only a person can answer.
+    pub unanswerable: u64,
     /// The orders' totals in cents.
     pub total_cents: i64,
     /// What must not be, by message; at most 1000 for each question.
@@ -108,10 +114,13 @@ impl Store {
         audit.overdue().await?;
         audit.misplaced().await?;
         audit.twice().await?;
+        audit.answers().await?;
         audit.money().await?;
         audit.told().await?;
         audit.untold().await?;
         audit.settled_and_dead().await?;
+        audit.steps().await?;
+        audit.states().await?;
         let Audit { tx, mut ledger, .. } = audit;
         tx.commit().await?;
         ledger.findings.sort();
@@ -227,6 +236,7 @@ impl Audit<'_> {
                    SELECT message_id, 'orders' AS place FROM orders GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'reviews' FROM reviews GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'enquiries' FROM enquiries GROUP BY 1 HAVING count(*) > 1
+                   UNION ALL SELECT message_id, 'proposals' FROM proposals GROUP BY 1 HAVING count(*) > 1
                    UNION ALL SELECT message_id, 'notifications' FROM notifications
                              GROUP BY message_id, category HAVING count(*) > 1) rows
                WHERE $1::timestamptz IS NULL
@@ -239,6 +249,35 @@ impl Audit<'_> {
         .await?;
         for row in twice {
             self.find(row.id, format!("stands twice in {}", row.place));
+        }
+        Ok(())
+    }
+
+    /// What is proposed to answer, and proposals for what is no enquiry.
+    async fn answers(&mut self) -> Result<(), Error> {
+        let answers = sqlx::query!(
+            r#"SELECT count(*) FILTER (WHERE p.state = 'proposed') AS "proposed!",
+                      count(*) FILTER (WHERE p.state = 'open') AS "open!"
+               FROM proposals p JOIN messages m ON m.id = p.message_id
+               WHERE $1::timestamptz IS NULL OR m.received_at >= $1"#,
+            self.question.since,
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        (self.ledger.proposed, self.ledger.unanswerable) =
+            (answers.proposed.unsigned_abs(), answers.open.unsigned_abs());
+        let strange = sqlx::query!(
+            r#"SELECT p.message_id, coalesce(m.outcome, 'none') AS "outcome!"
+               FROM proposals p JOIN messages m ON m.id = p.message_id
+               WHERE ($1::timestamptz IS NULL OR m.received_at >= $1) AND m.outcome IS DISTINCT FROM 'enquiry'
+               ORDER BY p.message_id LIMIT $2"#,
+            self.question.since,
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in strange {
+            self.find(row.message_id, format!("an answer is proposed, its outcome is {}", row.outcome));
         }
         Ok(())
     }
@@ -354,6 +393,58 @@ impl Audit<'_> {
         .await?;
         for row in both {
             self.find(row.id, format!("is settled as {} and lies among the dead letters", row.outcome));
+        }
+        Ok(())
+    }
+
+    /// Steps in the kitchen that nobody can have taken after the step before.
+    async fn steps(&mut self) -> Result<(), Error> {
+        let (before, after): (Vec<&str>, Vec<&str>) = STEPS
+            .iter()
+            .flat_map(|row| row.from.iter().map(move |from| (from.as_str(), row.to.as_str())))
+            .unzip();
+        let impossible = sqlx::query!(
+            r#"WITH taken AS (
+                   SELECT s.message_id, s.step, s.state, lag(s.state, 1, 'accepted') OVER history AS before,
+                          row_number() OVER history AS place
+                   FROM order_steps s JOIN messages m ON m.id = s.message_id
+                   WHERE $1::timestamptz IS NULL OR m.received_at >= $1
+                   WINDOW history AS (PARTITION BY s.message_id ORDER BY s.step))
+               SELECT message_id AS "id!", step AS "step!", before AS "before!", state AS "state!" FROM taken
+               WHERE step <> place
+                  OR NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS possible (before, after)
+                                 WHERE possible.before = taken.before AND possible.after = taken.state)
+               ORDER BY 1, 2 LIMIT $4"#,
+            self.question.since,
+            &before as &[&str],
+            &after as &[&str],
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in impossible {
+            let what = format!("step {} of its order leads from {} to {}", row.step, row.before, row.state);
+            self.find(row.id, what);
+        }
+        Ok(())
+    }
+
+    /// Orders that are in another state than their last step led to.
+    async fn states(&mut self) -> Result<(), Error> {
+        let elsewhere = sqlx::query!(
+            r#"SELECT o.message_id AS id, o.state, coalesce(s.state, 'accepted') AS "last!"
+               FROM orders o JOIN messages m ON m.id = o.message_id
+                    LEFT JOIN LATERAL (SELECT state FROM order_steps WHERE message_id = o.message_id
+                                       ORDER BY step DESC LIMIT 1) s ON true
+               WHERE ($1::timestamptz IS NULL OR m.received_at >= $1) AND o.state <> coalesce(s.state, 'accepted')
+               ORDER BY 1 LIMIT $2"#,
+            self.question.since,
+            MOST,
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for row in elsewhere {
+            self.find(row.id, format!("its order is {}, and its last step led to {}", row.state, row.last));
         }
         Ok(())
     }

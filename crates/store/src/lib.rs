@@ -15,7 +15,10 @@
 //! | [`reviews`] | `reviews` |
 //! | [`enquiries`] | `enquiries` |
 //! | [`knowledge`] | `knowledge`: what the house has written down for customers |
+//! | [`answers`] | `answers`: what people answered, and the drafts of `knowledge` that come of it |
+//! | [`proposals`] | `proposals`: what the answerer would answer |
 //! | [`notifications`] | `notifications` |
+//! | [`replies`] | `replies`, `reply_channels`: what customers are told |
 //! | [`simulation`] | `simulations` |
 //! | [`watched`] | `watched_files` |
 //! | [`report`] | a day in figures, over all of them |
@@ -23,7 +26,26 @@
 //! | [`daily`] | `daily_exports` |
 //! | [`ledger`] | whether all of them agree |
 //! | [`dashboard`] | what the web page lists over all of them, and a new class |
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), store::Error> {
+//! use store::Store;
+//! use store::messages::NewMessage;
+//!
+//! let store = Store::connect("postgres://greenbite_ingest@localhost/greenbite", 4).await?;
+//! let message = NewMessage {
+//!     source: "http".to_owned(),
+//!     external_id: Some("order-7".to_owned()), // sent twice, it is one message
+//!     customer: None,
+//!     text: "Two veggie burgers please".to_owned(),
+//!     received_at: None,
+//! };
+//! println!("message {} is safe", store.insert_message(&message).await?.id);
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod answers;
 pub mod customers;
 pub mod daily;
 pub mod dashboard;
@@ -39,7 +61,9 @@ pub mod messages;
 pub mod notifications;
 pub mod orders;
 pub mod pace;
+pub mod proposals;
 pub mod registration;
+pub mod replies;
 pub mod report;
 pub mod reviews;
 pub mod roles;

@@ -119,8 +119,17 @@ impl Store {
 
     /// Takes messages in, all or none; answers in their order.
     pub async fn insert_messages(&self, messages: &[NewMessage]) -> Result<Vec<Inserted>, Error> {
+        self.insert_traced(messages, &[]).await
+    }
+
+    /// As [`Store::insert_messages`], with the `traceparent` of each, in their order, for the relay to go on from.
+    pub async fn insert_traced(
+        &self,
+        messages: &[NewMessage],
+        traceparents: &[String],
+    ) -> Result<Vec<Inserted>, Error> {
         let mut tx = self.pool.begin().await?;
-        let inserted = insert_all(&mut tx, messages).await?;
+        let inserted = insert_all(&mut tx, messages, traceparents).await?;
         tx.commit().await?;
         Ok(inserted)
     }
@@ -160,23 +169,27 @@ impl Store {
     /// They stay taken until the batch is committed or dropped.
     pub async fn relay_batch(&self, limit: u32) -> Result<RelayBatch, Error> {
         let mut tx = self.pool.begin_with(BEGIN_RELAY).await?;
-        let messages = sqlx::query!(
-            "SELECT id, generation, received_at, source, customer, text FROM messages
+        let rows = sqlx::query!(
+            "SELECT id, generation, received_at, source, customer, text, traceparent FROM messages
              WHERE published_at IS NULL AND rejected_reason IS NULL
              ORDER BY id FOR NO KEY UPDATE SKIP LOCKED LIMIT $1",
             i64::from(limit),
         )
-        .map(|row| Message {
-            id: MessageId(row.id),
-            generation: generation(row.generation),
-            received_at: row.received_at,
-            source: row.source,
-            customer: row.customer,
-            text: row.text,
+        .map(|row| {
+            let message = Message {
+                id: MessageId(row.id),
+                generation: generation(row.generation),
+                received_at: row.received_at,
+                source: row.source,
+                customer: row.customer,
+                text: row.text,
+            };
+            (message, row.traceparent)
         })
         .fetch_all(&mut *tx)
         .await?;
-        Ok(RelayBatch { tx, messages })
+        let (messages, traceparents) = rows.into_iter().unzip();
+        Ok(RelayBatch { tx, messages, traceparents })
     }
 
     /// Word of new rows, as long as the connection holds.
@@ -321,12 +334,18 @@ impl Store {
 pub struct RelayBatch {
     tx: Transaction<'static, Postgres>,
     messages: Vec<Message>,
+    traceparents: Vec<Option<String>>,
 }
 
 impl RelayBatch {
     /// The messages, oldest first.
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// The trace context that each came in with, in the same order.
+    pub fn traceparents(&self) -> &[Option<String>] {
+        &self.traceparents
     }
 
     /// The bus has confirmed these.
@@ -403,21 +422,30 @@ impl NewMessages {
     }
 }
 
-/// Inserts messages and says for each, in order, which row it is.
+/// Inserts messages, with a trace context each where there are any, and says for each, in order, which row it is.
 pub(crate) async fn insert_all(
     connection: &mut PgConnection,
     messages: &[NewMessage],
+    traceparents: &[String],
 ) -> Result<Vec<Inserted>, Error> {
-    let (named, anonymous): (Vec<&NewMessage>, Vec<&NewMessage>) =
-        messages.iter().partition(|message| message.external_id.is_some());
+    let traceparents = traceparents.iter().map(|trace| Some(trace.as_str())).chain(std::iter::repeat(None));
+    let (mut named, anonymous): (Vec<Traced>, Vec<Traced>) =
+        messages.iter().zip(traceparents).partition(|(message, _)| message.external_id.is_some());
+    let forgotten = forgotten(&mut *connection, &named).await?;
     let mut by_name: HashMap<(&str, &str), Inserted> = HashMap::new();
+    for (id, source, name) in &forgotten {
+        by_name.insert((source, name), Inserted { id: *id, repeated: true });
+    }
+    named.retain(|(message, _)| {
+        !by_name.contains_key(&(&*message.source, message.external_id.as_deref().unwrap_or_default()))
+    });
 
-    let (sources, names, customers, texts, times) = columns(&named);
+    let Columns { sources, names, customers, texts, times, traces } = Columns::of(&named);
     let fresh = sqlx::query!(
-        r#"INSERT INTO messages (source, external_id, customer, text, received_at)
-           SELECT source, external_id, customer, text, coalesce(received_at, now())
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) WITH ORDINALITY
-                AS new (source, external_id, customer, text, received_at, place)
+        r#"INSERT INTO messages (source, external_id, customer, text, received_at, traceparent)
+           SELECT source, external_id, customer, text, coalesce(received_at, now()), traceparent
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[]) WITH ORDINALITY
+                AS new (source, external_id, customer, text, received_at, traceparent, place)
            ORDER BY place
            ON CONFLICT ON CONSTRAINT messages_external_id_once DO NOTHING
            RETURNING id, source, external_id AS "external_id!""#,
@@ -426,6 +454,7 @@ pub(crate) async fn insert_all(
         &customers as &[Option<&str>],
         &texts as &[&str],
         &times as &[Option<DateTime<Utc>>],
+        &traces as &[Option<&str>],
     );
     let fresh = if named.is_empty() { Vec::new() } else { fresh.fetch_all(&mut *connection).await? };
     for row in &fresh {
@@ -445,17 +474,18 @@ pub(crate) async fn insert_all(
             .or_insert(Inserted { id: MessageId(row.id), repeated: true });
     }
 
-    let (sources, _, customers, texts, times) = columns(&anonymous);
+    let Columns { sources, customers, texts, times, traces, .. } = Columns::of(&anonymous);
     let rows = sqlx::query_scalar!(
-        "INSERT INTO messages (source, customer, text, received_at)
-         SELECT source, customer, text, coalesce(received_at, now())
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
-              AS new (source, customer, text, received_at, place)
+        "INSERT INTO messages (source, customer, text, received_at, traceparent)
+         SELECT source, customer, text, coalesce(received_at, now()), traceparent
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY
+              AS new (source, customer, text, received_at, traceparent, place)
          ORDER BY place RETURNING id",
         &sources as &[&str],
         &customers as &[Option<&str>],
         &texts as &[&str],
         &times as &[Option<DateTime<Utc>>],
+        &traces as &[Option<&str>],
     );
     let mut ids = if anonymous.is_empty() { Vec::new() } else { rows.fetch_all(&mut *connection).await? };
     // Ids were drawn in the order of the input.
@@ -478,15 +508,48 @@ pub(crate) async fn insert_all(
         .ok_or_else(|| Error::unreadable("fewer rows than messages came in"))
 }
 
-type Columns<'a> =
-    (Vec<&'a str>, Vec<Option<&'a str>>, Vec<Option<&'a str>>, Vec<&'a str>, Vec<Option<DateTime<Utc>>>);
+/// A message and its trace context.
+type Traced<'a> = (&'a NewMessage, Option<&'a str>);
 
-fn columns<'a>(messages: &[&'a NewMessage]) -> Columns<'a> {
-    (
-        messages.iter().map(|message| message.source.as_str()).collect(),
-        messages.iter().map(|message| message.external_id.as_deref()).collect(),
-        messages.iter().map(|message| message.customer.as_deref()).collect(),
-        messages.iter().map(|message| message.text.as_str()).collect(),
-        messages.iter().map(|message| message.received_at).collect(),
-    )
+/// Messages as arrays, a column each.
+struct Columns<'a> {
+    sources: Vec<&'a str>,
+    names: Vec<Option<&'a str>>,
+    customers: Vec<Option<&'a str>>,
+    texts: Vec<&'a str>,
+    times: Vec<Option<DateTime<Utc>>>,
+    traces: Vec<Option<&'a str>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(messages: &[Traced<'a>]) -> Self {
+        Columns {
+            sources: messages.iter().map(|(message, _)| message.source.as_str()).collect(),
+            names: messages.iter().map(|(message, _)| message.external_id.as_deref()).collect(),
+            customers: messages.iter().map(|(message, _)| message.customer.as_deref()).collect(),
+            texts: messages.iter().map(|(message, _)| message.text.as_str()).collect(),
+            times: messages.iter().map(|(message, _)| message.received_at).collect(),
+            traces: messages.iter().map(|(_, trace)| *trace).collect(),
+        }
+    }
+}
+
+/// Those that came before and are nobody's by now: their row, their source and the name under which they come again.
+async fn forgotten(
+    connection: &mut PgConnection,
+    named: &[Traced<'_>],
+) -> Result<Vec<(MessageId, String, String)>, Error> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Columns { sources, names, .. } = Columns::of(named);
+    let rows = sqlx::query!(
+        r#"SELECT m.id, new.source AS "source!", new.external_id AS "external_id!"
+           FROM unnest($1::text[], $2::text[]) AS new (source, external_id)
+           JOIN messages m ON m.source = new.source AND m.external_id = forgotten_id(new.source, new.external_id)"#,
+        &sources as &[&str],
+        &names as &[Option<&str>],
+    );
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (MessageId(row.id), row.source, row.external_id)).collect())
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::kitchen::TakenStep;
 use crate::messages::{MessageRow, outcome};
 use crate::notifications::NotificationRow;
+use crate::replies::ReplyRow;
 use crate::reviews::Decided;
 use crate::{Error, Store};
 
@@ -51,6 +52,8 @@ pub struct Journey {
     pub kitchen: Vec<TakenStep>,
     /// What went out about it.
     pub notifications: Vec<NotificationRow>,
+    /// What its customer was told.
+    pub replies: Vec<ReplyRow>,
 }
 
 impl Store {
@@ -114,7 +117,8 @@ impl Store {
         let decided = self.decision(id).await?;
         let kitchen = self.order_steps(id).await?;
         let notifications = self.notifications(id).await?;
-        Ok(Some(Journey { message, standing, decided, kitchen, notifications }))
+        let replies = self.replies_to(id).await?;
+        Ok(Some(Journey { message, standing, decided, kitchen, notifications, replies }))
     }
 }
 

@@ -127,7 +127,7 @@ pub struct Report {
     pub to_ready: Minutes,
     /// What was asked for and is not on the menu, in customers' words, most often first; at most 20.
     pub not_on_menu: Vec<Times>,
-    /// Enquiries by topic. That one was answered is not noted yet: all of them count.
+    /// Enquiries by topic that nobody has answered.
     pub unanswered: Vec<Times>,
 }
 
@@ -354,8 +354,10 @@ impl Questions {
     async fn unanswered(&mut self) -> Result<Vec<Times>, Error> {
         Ok(sqlx::query_as!(
             Times,
-            r#"SELECT topic AS what, count(*) AS "times!" FROM enquiries
-               WHERE created_at >= $1 AND created_at < $2 GROUP BY 1 ORDER BY 2 DESC, 1"#,
+            r#"SELECT topic AS what, count(*) AS "times!" FROM enquiries e
+               WHERE created_at >= $1 AND created_at < $2
+                 AND NOT EXISTS (SELECT FROM answers a WHERE a.message_id = e.message_id)
+               GROUP BY 1 ORDER BY 2 DESC, 1"#,
             self.from,
             self.before,
         )

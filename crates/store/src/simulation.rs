@@ -20,7 +20,7 @@ impl Store {
         messages: &[NewMessage],
     ) -> Result<Vec<Inserted>, Error> {
         let mut tx = self.pool.begin().await?;
-        let inserted = insert_all(&mut tx, messages).await?;
+        let inserted = insert_all(&mut tx, messages, &[]).await?;
         set_position(&mut tx, data_set, next_row).await?;
         tx.commit().await?;
         Ok(inserted)

@@ -1,9 +1,14 @@
 //! What has run out: the truth that every validator asks for.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Store};
+
+/// How long whoever asks what is sold out waits: every order does.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An item that is not to be had for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +26,17 @@ pub struct SoldOutItem {
 }
 
 impl Store {
-    /// What is sold out now, by key.
+    /// What is sold out now, by key. An outage, where the database does not say it within two seconds.
     pub async fn sold_out(&self) -> Result<Vec<SoldOutItem>, Error> {
-        Ok(sqlx::query_as!(
+        let items = sqlx::query_as!(
             SoldOutItem,
             "SELECT slug, item, since, until, who FROM sold_out WHERE until IS NULL OR until > now() ORDER BY slug"
         )
-        .fetch_all(&self.pool)
-        .await?)
+        .fetch_all(&self.pool);
+        match tokio::time::timeout(PATIENCE, items).await {
+            Ok(items) => Ok(items?),
+            Err(_) => Err(Error::slow("what is sold out", PATIENCE)),
+        }
     }
 
     /// Notes that an item has run out; what was said of it before no longer counts.

@@ -60,7 +60,7 @@ impl Watching {
         messages: &[NewMessage],
         position: &ReadPosition,
     ) -> Result<Vec<Inserted>, Error> {
-        let inserted = insert_all(&mut self.tx, messages).await?;
+        let inserted = insert_all(&mut self.tx, messages, &[]).await?;
         sqlx::query!(
             "UPDATE watched_files SET epoch = $2, byte_offset = $3, line = $4, head = $5, updated_at = now()
              WHERE path = $1",

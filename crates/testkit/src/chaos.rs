@@ -276,6 +276,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
         ("GREENBITE_LANES__DEADLINE_MS", "3500"),
         ("GREENBITE_NOTIFIER__TIMEOUT_MS", "1500"),
         ("GREENBITE_NOTIFIER__PATIENCE_MS", "1000"),
+        ("GREENBITE_NOTIFIER__ANSWER_WAIT_MS", "500"),
         ("GREENBITE_INGEST__HOUSE__EVERY_S", "2"),
         ("GREENBITE_INGEST__HOUSE__OVERDUE_S", "10"),
     ];
@@ -594,6 +595,16 @@ async fn ledger(
         .await?;
         report.offences.extend(twice.into_iter().map(|id| (id, format!("stands twice in {table}"))));
     }
+    // One answer at most is proposed to an enquiry, and none to anything else.
+    let strange: Vec<i64> = sqlx::query_scalar(
+        "SELECT p.message_id FROM proposals p JOIN messages m ON m.id = p.message_id \
+         GROUP BY p.message_id, m.outcome HAVING count(*) > 1 OR m.outcome IS DISTINCT FROM 'enquiry'",
+    )
+    .fetch_all(line.pool())
+    .await?;
+    report
+        .offences
+        .extend(strange.into_iter().map(|id| (id, "was proposed an answer it should not have".to_owned())));
     let miscellaneous = miscellaneous(line, replicas(line))?;
     for (id, _, (outcome, _)) in &messages {
         if (outcome == Category::Misc.as_str()) != miscellaneous.contains(id) {

@@ -20,11 +20,13 @@ pub mod hub;
 pub mod line;
 mod memcached;
 pub mod nats;
+pub mod otlp;
 mod port;
 mod postgres;
 mod process;
 mod programs;
 pub mod readme;
+pub mod telegram;
 mod watchdog;
 
 pub use home::{Home, random_password, unprivileged_user};

@@ -161,11 +161,13 @@ impl Line {
         })
     }
 
-    /// Stream, durables and roles, and the repository's menu.
+    /// Stream, durables and roles, and the repository's menu and what its house knows.
     pub async fn prepare(&self) -> anyhow::Result<()> {
         self.provision().await?;
         let data = repository().join("data");
-        self.import_menu(&data.join("menu.csv"), &data.join("options.csv")).await
+        self.import_menu(&data.join("menu.csv"), &data.join("options.csv")).await?;
+        let knowledge = data.join("knowledge.csv").display().to_string();
+        self.greenbite(&["knowledge", "import", &knowledge]).await.map(drop)
     }
 
     /// Creates stream, durables and roles.
@@ -524,6 +526,7 @@ impl Line {
         command.env("GREENBITE_MEMCACHED__ADDRESS", self.memcached.address());
         // Tests load no model, and fetch none, unless they ask for it.
         command.env("GREENBITE_MENU_VALIDATOR__MODEL", "none");
+        command.env("GREENBITE_ANSWERER__MODEL", "none");
         // Tests send more in a second than a town orders in an evening.
         command.env("GREENBITE_RESTAURANT__LIMITS__ALL_A_MINUTE", "0");
         // The operator's command too: it provisions stream and durables by the same settings.

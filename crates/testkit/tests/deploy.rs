@@ -353,7 +353,16 @@ fn every_password_that_is_asked_for_is_made_and_every_variable_of_the_example_is
         let handed_on = service.environment.iter().filter(|(_, value)| value.is_none());
         asked.extend(handed_on.map(|(name, _)| name.clone()));
     }
-    for line in read(".env.example").lines() {
+    let example = read(".env.example");
+    for name in asked.iter().filter(|name| name.starts_with("GREENBITE_RESTAURANT__")) {
+        assert!(
+            example.contains(&format!("{name}=")),
+            "an owner decides {name}, and .env.example does not tell of it"
+        );
+    }
+    // Compose itself asks for this one.
+    asked.insert("COMPOSE_PROFILES".to_owned());
+    for line in example.lines() {
         let (name, _) = line.trim_start_matches('#').split_once('=').unwrap_or_default();
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
             assert!(asked.contains(name), ".env.example offers {name} and nobody asks for it");

@@ -87,6 +87,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::pin!(told_to_stop);
 
     println!("Starting the servers and the stations, with their data in .local/demo");
+    let minilm = repository().join(minilm::FOLDER).display().to_string();
     let options = Options {
         replicas: usize::try_from(arguments.replicas)?,
         home: Some(home),
@@ -96,10 +97,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         binaries: Some(binaries(arguments.release)?),
         environment: vec![
             ("GREENBITE_MENU_VALIDATOR__MODEL".to_owned(), MODEL.to_owned()),
-            (
-                "GREENBITE_MENU_VALIDATOR__FALLBACK".to_owned(),
-                repository().join(minilm::FOLDER).display().to_string(),
-            ),
+            ("GREENBITE_MENU_VALIDATOR__FALLBACK".to_owned(), minilm.clone()),
+            ("GREENBITE_ANSWERER__MODEL".to_owned(), minilm),
         ],
     };
     let line = tokio::select! {
@@ -244,6 +243,16 @@ async fn print_outcomes(line: &Line, since: &str) -> anyhow::Result<()> {
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
+
+    let (proposed, enquiries): (i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE p.state = 'proposed'), count(*) \
+         FROM messages m LEFT JOIN proposals p ON p.message_id = m.id \
+         WHERE m.outcome = 'enquiry' AND m.received_at >= $1::timestamptz",
+    )
+    .bind(since)
+    .fetch_one(line.pool())
+    .await?;
+    println!("\nAn answer is proposed for {proposed} of {enquiries} enquiries");
 
     let latency: (Option<f64>, Option<f64>, Option<f64>) = sqlx::query_as(
         "WITH times AS (SELECT 1000 * extract(epoch FROM n.sent_at - m.received_at)::float8 AS ms \

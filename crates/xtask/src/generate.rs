@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, bail};
 use contracts::Topic;
-use contracts::topology::consumer_of;
+use contracts::topology::readers_of;
 use testkit::repository;
 
 /// Writes the files that are made from the code: the bus's users, the README's table of subjects.
@@ -61,10 +61,10 @@ fn subject_table() -> String {
         String::from("| subject | means | published by | read by (durable) |\n|---|---|---|---|\n");
     for topic in Topic::ALL {
         let subject = topic.filter().replace('*', "<id>");
-        let reader =
-            consumer_of(*topic).map_or("who watches".to_owned(), |spec| format!("`{}`", spec.durable));
+        let readers: Vec<String> = readers_of(*topic).map(|spec| format!("`{}`", spec.durable)).collect();
+        let readers = if readers.is_empty() { "who watches".to_owned() } else { readers.join(", ") };
         let meaning = topic.meaning().trim_end_matches('.');
-        table.push_str(&format!("| `{subject}` | {meaning} | {} | {reader} |\n", topic.publisher()));
+        table.push_str(&format!("| `{subject}` | {meaning} | {} | {readers} |\n", topic.publisher()));
     }
     table
 }

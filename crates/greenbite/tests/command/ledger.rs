@@ -104,3 +104,18 @@ async fn without_the_bus_the_database_alone_is_asked_and_that_is_said() {
     assert!(said.err.contains("by the database alone"), "{said:?}");
     assert!(said.out.contains("the bus is away"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_step_in_the_kitchen_that_nobody_can_have_taken_is_red() {
+    let site = settled().await;
+    let step = "INSERT INTO order_steps (message_id, step, state, who) VALUES";
+    site.sql(&format!(
+        "{step} (1, 1, 'preparing', 'Ada'), (1, 2, 'ready', 'Ada'); UPDATE orders SET state = 'ready'"
+    ))
+    .await;
+    site.run(&["ledger"]).await.ok();
+    site.sql(&format!("DELETE FROM order_steps; {step} (1, 1, 'ready', 'Ada')")).await;
+    red(site.run(&["ledger"]).await, 1, "step 1 of its order leads from accepted to ready");
+    site.sql("DELETE FROM order_steps").await;
+    red(site.run(&["ledger"]).await, 1, "its order is ready, and its last step led to accepted");
+}

@@ -73,7 +73,15 @@ async fn an_item_is_sold_out_shown_so_and_back() {
     site.run(&["menu", "import", "menu.csv"]).await.ok();
     assert!(site.run(&["menu", "show"]).await.ok().contains("until it is back"));
     assert!(site.run(&["menu", "back", "cheesecake"]).await.ok().contains("is there again"));
-    assert!(site.run(&["menu", "back", "Cheesecake"]).await.ok().contains("was not sold out"));
+    let again = site.run(&["menu", "back", "Cheesecake"]).await;
+    assert!(
+        again.code == 1 && again.err.contains("\"Cheesecake\" was not sold out; what is: Brownie"),
+        "{again:?}"
+    );
+    site.run(&["menu", "sold-out", "Cheesecake"]).await.ok();
+    let misspelt = site.run(&["menu", "back", "chesecake"]).await;
+    assert!(misspelt.code == 1 && misspelt.err.contains("what is: Cheesecake, Brownie"), "{misspelt:?}");
+    assert!(site.run(&["menu", "show"]).await.ok().contains("until it is back"), "it is sold out still");
 
     for (arguments, says) in [
         (&["menu", "sold-out", "cheese"][..], "there is Cheesecake"),

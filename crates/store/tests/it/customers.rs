@@ -5,14 +5,24 @@ use store::Store;
 use store::customers::Whom;
 use store::messages::NewMessage;
 
-use crate::{enquiry, fresh, message, order, review, url};
+use crate::{enquiry, fresh, message, order, proposed, review, url};
 
 /// All that the tables hold, as text.
 async fn everything(url: &str) -> String {
     let mut owner = PgConnection::connect(url).await.unwrap();
     let mut all = String::new();
-    for table in ["messages", "orders", "order_items", "order_steps", "reviews", "enquiries", "notifications"]
-    {
+    for table in [
+        "messages",
+        "orders",
+        "order_items",
+        "order_steps",
+        "reviews",
+        "enquiries",
+        "proposals",
+        "answers",
+        "knowledge",
+        "notifications",
+    ] {
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
             .fetch_all(&mut owner)
             .await
@@ -52,9 +62,12 @@ async fn nothing_of_a_customer_is_left_in_any_row_and_the_figures_stay() {
         reason: "SECRET".to_owned(),
         proposed_reply: Some("no SECRET".to_owned()),
         not_on_menu: vec!["SECRET roll".to_owned(), "SECRET tea".to_owned()],
+        closest: None,
         ..enquiry(ids[3])
     };
     store.register_enquiries(&[asked]).await.unwrap();
+    store.propose(ids[3], &proposed("there is no SECRET on our menu")).await.unwrap();
+    store.answer_enquiry(ids[3], "SECRET, there is none", "Ada").await.unwrap();
     let mut owner = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!(
         "INSERT INTO menu_options (kind, name, position) VALUES ('topping', 'cheese', 1);
@@ -107,7 +120,7 @@ async fn a_customer_is_found_by_key_or_by_one_of_the_messages_and_nobody_else_is
     }
     let known = store.known(&ada).await.unwrap();
     assert_eq!(known.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), ["a tea", "a cola"]);
-    assert_eq!((known[0].settled, known[0].total_cents), (true, Some(2_200)));
+    assert_eq!((known[0].settled, known[0].total_cents), (false, Some(2_200)), "the kitchen still has it");
     assert_eq!((known[1].settled, known[1].outcome.as_deref()), (false, None), "it is under way");
     store.anonymise(&[first]).await.unwrap();
     assert_eq!(store.known(&ada).await.unwrap().len(), 1);
@@ -116,7 +129,8 @@ async fn a_customer_is_found_by_key_or_by_one_of_the_messages_and_nobody_else_is
 
 #[tokio::test]
 async fn what_was_done_with_before_a_time_is_found_whenever_it_was_written() {
-    let store = fresh().await;
+    let url = url().await;
+    let store = Store::connect(&url, 4).await.unwrap();
     let old =
         NewMessage { received_at: Some("2020-01-01T00:00:00Z".parse().unwrap()), ..message("from a file") };
     let old = store.insert_message(&old).await.unwrap().id;
@@ -128,12 +142,90 @@ async fn what_was_done_with_before_a_time_is_found_whenever_it_was_written() {
     let mut batch = store.relay_batch(10).await.unwrap();
     batch.mark_published(&[old]).await.unwrap();
     batch.commit().await.unwrap();
-    assert_eq!(store.kept_since_before(tomorrow, 10).await.unwrap(), [old, settled]);
+    assert_eq!(store.kept_since_before(tomorrow, 10).await.unwrap(), [settled, old]);
 
+    // What is on its way again is left alone: whoever replayed it was told that it goes down the line.
+    assert_eq!(store.anonymise(&[old]).await.unwrap(), 0);
+    assert_eq!(store.message(old).await.unwrap().unwrap().outcome, None);
     // What never came to anything is given up with its words, and not relayed again.
-    store.anonymise(&[old]).await.unwrap();
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    let ago = "UPDATE messages SET published_at = now() - interval '2 hours' WHERE published_at IS NOT NULL";
+    sqlx::raw_sql(ago).execute(&mut owner).await.unwrap();
+    assert_eq!(store.anonymise(&[old]).await.unwrap(), 1);
     let row = store.message(old).await.unwrap().unwrap();
     assert_eq!(row.outcome, Some(contracts::MessageOutcome::Discarded));
     assert!(row.rejected_reason.is_some());
     assert!(store.next_generation(&[(old, 1)]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_the_kitchen_has_keeps_its_notes_until_it_is_collected_or_a_day_old() {
+    let url = url().await;
+    let store = Store::connect(&url, 4).await.unwrap();
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    let id = from(&store, Some("ada"), "a tea").await;
+    store.register_orders(&[order(id)]).await.unwrap();
+    let ada = Whom::Customer("ada".to_owned());
+    for (change, settled) in [
+        ("UPDATE orders SET state = 'preparing'", false),
+        ("UPDATE orders SET state = 'collected'", true),
+        ("UPDATE orders SET state = 'voided'", true),
+        ("UPDATE orders SET state = 'ready'", false),
+        ("UPDATE orders SET created_at = now() - interval '25 hours'", true),
+    ] {
+        sqlx::raw_sql(change).execute(&mut owner).await.unwrap();
+        assert_eq!(store.known(&ada).await.unwrap()[0].settled, settled, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_forgotten_and_comes_again_is_a_repetition() {
+    let url = url().await;
+    let store = Store::connect(&url, 4).await.unwrap();
+    let new = |name: &str| NewMessage { external_id: Some(name.to_owned()), ..message("a tea") };
+    let id = store.insert_message(&new("row-SECRET")).await.unwrap().id;
+    store.register_orders(&[order(id)]).await.unwrap();
+    store.anonymise(&[id]).await.unwrap();
+    assert!(!everything(&url).await.contains("SECRET"));
+    // As a file is imported again: what was forgotten, what is new, and a name of another door.
+    let elsewhere = NewMessage { source: "csv".to_owned(), ..new("row-SECRET") };
+    let again = store
+        .insert_messages(&[new("row-SECRET"), new("row-2"), elsewhere, new("row-SECRET")])
+        .await
+        .unwrap();
+    assert_eq!(again.iter().map(|one| one.repeated).collect::<Vec<_>>(), [true, false, false, true]);
+    assert_eq!((again[0].id, again[3].id), (id, id));
+}
+
+#[tokio::test]
+async fn a_review_that_waits_for_a_person_keeps_its_words_and_is_counted() {
+    let store = fresh().await;
+    let id = from(&store, Some("ada"), "a tee").await;
+    store.register_reviews(&[review(id)]).await.unwrap();
+    let tomorrow = Utc::now() + TimeDelta::days(1);
+    assert!(store.kept_since_before(tomorrow, 10).await.unwrap().is_empty());
+    assert_eq!(store.undecided_since_before(tomorrow).await.unwrap(), 1);
+    assert_eq!(store.undecided_since_before(Utc::now() - TimeDelta::days(1)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_due_to_be_forgotten_is_found_by_an_index() {
+    let url = url().await;
+    Store::connect(&url, 1).await.unwrap();
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO messages (source, text, published_at) SELECT 'http', 'a tea', now() FROM generate_series(1, 5000);
+         ANALYZE messages",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let plan: Vec<String> = sqlx::query_scalar(
+        "EXPLAIN SELECT id FROM messages WHERE anonymised_at IS NULL AND coalesce(outcome_at, published_at) < now() - interval '90 days'
+         AND outcome IS DISTINCT FROM 'review' ORDER BY coalesce(outcome_at, published_at) LIMIT 200",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert!(plan.join("\n").contains("messages_to_forget"), "{plan:#?}");
 }

@@ -97,6 +97,7 @@ fn enquiry(message_id: MessageId) -> NewEnquiry {
         reason: "Wants to know where to park.".to_owned(),
         proposed_reply: Some("Behind the house.".to_owned()),
         not_on_menu: Vec::new(),
+        closest: None,
         settled: None,
     }
 }
@@ -116,4 +117,23 @@ async fn execute(url: &str, statement: &'static str) -> u64 {
     use sqlx::Connection;
     let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(statement).execute(&mut connection).await.unwrap().rows_affected()
+}
+
+/// What the answerer found: this answer, in an entry of the house.
+fn proposed(answer: &str) -> store::proposals::Looked {
+    let proposal = contracts::Proposal {
+        text: answer.to_owned(),
+        source: "entry:parking".to_owned(),
+        topic: "parking".to_owned(),
+        language: "en".to_owned(),
+        sure: Some(0.75),
+        careful: false,
+    };
+    store::proposals::Looked {
+        topic: proposal.topic.clone(),
+        language: proposal.language.clone(),
+        reason: format!("proposed: {answer}"),
+        decided_by: "words".to_owned(),
+        proposal: Some(proposal),
+    }
 }

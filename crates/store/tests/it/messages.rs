@@ -69,6 +69,24 @@ async fn two_relays_never_take_the_same_message() {
 }
 
 #[tokio::test]
+async fn a_trace_waits_with_its_row_for_the_relay() {
+    let store = fresh().await;
+    let traces = ["00-a", "00-b", "00-c"].map(str::to_owned);
+    // Named ones and others are inserted apart: each keeps its own.
+    let new = [message("one"), named("two", "two"), message("three")];
+    store.insert_traced(&new, &traces).await.unwrap();
+    store.insert_messages(&[message("four")]).await.unwrap();
+    let batch = store.relay_batch(10).await.unwrap();
+    let texts = batch.messages().iter().map(|message| message.text.as_str());
+    let mut waiting: Vec<_> = texts.zip(batch.traceparents().iter().map(Option::as_deref)).collect();
+    waiting.sort_unstable();
+    assert_eq!(
+        waiting,
+        [("four", None), ("one", Some("00-a")), ("three", Some("00-c")), ("two", Some("00-b"))]
+    );
+}
+
+#[tokio::test]
 async fn a_relay_that_hangs_does_not_hold_up_the_registrar_for_good() {
     let store = fresh().await;
     let ids = messages(&store, 2).await;

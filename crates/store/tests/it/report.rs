@@ -155,6 +155,7 @@ async fn what_was_asked_what_the_desk_made_of_it_and_what_is_not_on_the_menu_is_
     restaurant.store.register_reviews(&reviews).await.unwrap();
     let rejected = |at: usize, phrases: &[&str]| store::enquiries::NewEnquiry {
         not_on_menu: phrases.iter().map(|phrase| (*phrase).to_owned()).collect(),
+        closest: None,
         ..crate::enquiry(ids[at])
     };
     restaurant

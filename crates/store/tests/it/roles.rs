@@ -4,7 +4,7 @@ use store::Store;
 use store::roles::role_of;
 use testkit::Postgres;
 
-use crate::{LEASE, enquiry, message, messages, order, review};
+use crate::{LEASE, enquiry, message, messages, order, proposed, review};
 
 /// May this service run this statement? Nothing it does stays.
 async fn may(url: &str, statement: &'static str) -> Result<(), String> {
@@ -66,6 +66,11 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     store.kept_since_before(chrono::DateTime::UNIX_EPOCH, 10).await.unwrap();
     assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
 
+    // Whoever takes a step writes what its customer is told, and may not see it.
+    let replier = database.url_of(Service::Replier).await;
+    let replies = Store::connect(&replier, 2).await.unwrap();
+    replies.open_reply_channels(&["webhook"], LEASE).await.unwrap();
+
     let registrar = database.url_of(Service::Registrar).await;
     let store = Store::connect(&registrar, 4).await.unwrap();
     store.register_orders(&[order(ids[0])]).await.unwrap();
@@ -79,8 +84,18 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let paced = store::pace::PacedOrder { order: order(ids[0]), review: review(ids[0]) };
     store.register_at_pace(&[paced], &store::pace::Pace { of_customer: 1, of_all: 1 }).await.unwrap();
 
+    let answerer = database.url_of(Service::Answerer).await;
+    let store = Store::connect(&answerer, 1).await.unwrap();
+    store.knowledge().await.unwrap();
+    store.order_state(1).await.unwrap();
+    assert_eq!(store.latest_order_of("nobody").await.unwrap(), None);
+    for first in [true, false] {
+        assert_eq!(store.propose(ids[2], &proposed("yes")).await.unwrap(), (proposed("yes"), first));
+    }
+
     let notifier = database.url_of(Service::Notifier).await;
     let store = Store::connect(&notifier, 4).await.unwrap();
+    assert_eq!(store.proposal(ids[2]).await.unwrap(), Some(proposed("yes")));
     let claim = store::notifications::Claim { message_id: ids[0], category: contracts::Category::Order };
     for may_have_been_sent in [false, true] {
         store.claim_notifications(&[claim], LEASE).await.unwrap();
@@ -91,6 +106,15 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         store::notifications::Sent { claim, channel: contracts::Channel::File, discord_message_id: None };
     store.mark_sent(&[sent]).await.unwrap();
     store.claim_notifications(&[claim], LEASE).await.unwrap();
+
+    let sending =
+        store::replies::Sending { channel: "webhook", lease: LEASE, patience: LEASE, repeatable: true };
+    let reply = replies.claim_replies(&sending, 1).await.unwrap().remove(0);
+    assert_eq!(reply.message.id, ids[0]);
+    let given_up = store::replies::ReplyOutcome::GivenUp("it is a test".to_owned());
+    replies.note_reply(&reply, &given_up).await.unwrap();
+    drop(replies.take_telegram_key().await.unwrap().unwrap());
+    replies.insert_message(&message("from Telegram")).await.unwrap();
 
     let operator = database.url_of(Service::Greenbite).await;
     let store = Store::connect(&operator, 4).await.unwrap();
@@ -104,13 +128,22 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     let (step, who) = (contracts::kitchen::Step::Start, "Ada".to_owned());
     store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: None }).await.unwrap();
     store.journey(ids[0]).await.unwrap().unwrap();
+    assert_eq!(store.failed_replies(5).await.unwrap().len(), 1);
+    assert!(store.reply_again(reply.id).await.unwrap());
+    assert!(!store.reply_done(reply.id).await.unwrap(), "it has not failed");
     store.report(&[chrono::Utc::now()], chrono::Utc::now()).await.unwrap();
     store.corrections().await.unwrap();
     store.known(&store.whom("guest-7").await.unwrap().unwrap()).await.unwrap();
     assert_eq!(store.anonymise(&[MessageId(4_711)]).await.unwrap(), 0);
     store.discard(&ids, "none").await.unwrap();
 
-    for service in [Service::Classifier, Service::Extractor, Service::MenuValidator, Service::Dashboard] {
+    for service in [
+        Service::Classifier,
+        Service::Extractor,
+        Service::MenuValidator,
+        Service::Answerer,
+        Service::Dashboard,
+    ] {
         let store = Store::connect(&database.url_of(service).await, 1).await.unwrap();
         assert_eq!(store.menu().await.unwrap(), Some(menu.clone()), "{service}");
     }
@@ -125,6 +158,10 @@ async fn every_service_may_do_its_work_and_nothing_else() {
     assert_eq!(store.journey(ids[0]).await.unwrap().unwrap().kitchen.len(), 1);
     assert_eq!(store.latest_orders(5).await.unwrap().len(), 2);
     store.latest_enquiries(5).await.unwrap();
+    store.answer_enquiry(ids[2], "No.", "Ada").await.unwrap();
+    let draft = store.drafts().await.unwrap()[0].id.clone();
+    assert!(store.confirm_draft(&draft, "Ada", Some("Is there a helipad?")).await.unwrap());
+    assert!(!store.discard_draft(&draft).await.unwrap(), "it is an entry now");
     assert_eq!(store.tickets(5).await.unwrap().len(), 2);
     let (step, who) = (contracts::kitchen::Step::Ready, "Ada".to_owned());
     store.take_step(&store::kitchen::NewStep { number, step, who, why: None, after: Some(1) }).await.unwrap();
@@ -164,6 +201,21 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&validator, "DELETE FROM sold_out"),
         (&validator, "SELECT 1 FROM orders"),
         (&validator, "UPDATE menu_items SET price_cents = 1"),
+        (&answerer, "SELECT text FROM messages"),
+        (&answerer, "SELECT total_cents FROM orders"),
+        (&answerer, "SELECT 1 FROM enquiries"),
+        (&answerer, "UPDATE proposals SET answer = 'changed'"),
+        (&answerer, "DELETE FROM proposals"),
+        (&answerer, "DELETE FROM knowledge"),
+        (&answerer, "SELECT anonymise('{1}')"),
+        (&registrar, "SELECT 1 FROM proposals"),
+        (&registrar, "SELECT 1 FROM replies"),
+        (&replier, "UPDATE replies SET customer = 'somebody else'"),
+        (&replier, "DELETE FROM replies"),
+        (&replier, "UPDATE orders SET state = 'voided'"),
+        (&replier, "UPDATE messages SET text = 'changed'"),
+        (&replier, "SELECT 1 FROM reviews"),
+        (&operator, "UPDATE replies SET customer = 'somebody else'"),
         (&registrar, "SELECT 1 FROM notifications"),
         (&registrar, "SELECT text FROM messages"),
         (&registrar, "UPDATE messages SET generation = 2"),
@@ -175,6 +227,7 @@ async fn every_service_may_do_its_work_and_nothing_else() {
             &notifier,
             "INSERT INTO orders (message_id, total_cents, menu_version, reason) VALUES (1, 1, '', '')",
         ),
+        (&notifier, "UPDATE proposals SET answer = 'changed'"),
         (&notifier, "UPDATE orders SET total_cents = 1"),
         (&notifier, "SELECT 1 FROM orders"),
         (&notifier, "SELECT 1 FROM messages"),
@@ -182,6 +235,14 @@ async fn every_service_may_do_its_work_and_nothing_else() {
         (&notifier, "UPDATE notifications SET message_id = 2"),
         (&dashboard, "UPDATE orders SET total_cents = 1"),
         (&dashboard, "UPDATE order_steps SET who = 'somebody else'"),
+        (&dashboard, "UPDATE proposals SET answer = 'changed'"),
+        (&dashboard, "UPDATE answers SET answer = 'changed'"),
+        (&dashboard, "UPDATE knowledge SET answer = 'changed'"),
+        (&answerer, "SELECT 1 FROM answers"),
+        (
+            &operator,
+            "INSERT INTO answers (message_id, answer, as_proposed, answered_by) VALUES (1, 'x', true, 'x')",
+        ),
         (&dashboard, "UPDATE messages SET text = 'changed'"),
         (&dashboard, "UPDATE menu_items SET price_cents = 1"),
         (
