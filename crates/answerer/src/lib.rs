@@ -26,9 +26,9 @@ pub async fn build(app: &mut App<Config>) -> Result<(), StartError> {
     let database = &app.settings().database;
     let store = Store::connect(database.url.expose(), database.max_connections).await?;
     app.server("database", Code::DatabaseOutage, store.probe());
-    let cache = Cache::new(&app.settings().memcached.address);
-    let sold_out = SoldOutHandle::new(store.clone(), cache.clone());
-    let menu = MenuHandle::new(store.clone(), cache);
+    let cache = || Cache::new(&app.settings().memcached.address);
+    let menu = MenuHandle::new(store.clone(), cache());
+    let sold_out = SoldOutHandle::new(store.clone(), cache());
     let probe = menu.clone();
     app.dependency("menu", Code::NoMenu, move || {
         let menu = probe.clone();

@@ -37,7 +37,7 @@ impl Enquiries {
     async fn look(&self, message: &Message) -> Result<Looked, StageError> {
         let sold_out = self.sold_out.now().await?;
         let house = House::now(self.menu.lexicon().await?, &sold_out, &self.restaurant);
-        let order = self.order_of(message).await?;
+        let order = self.order_of(message, &house.lexicon).await?;
         let answerer = self.library.answerer().await?;
         let (answer, decided_by) = answerer.answer(&message.text, &house.truth(order)).await;
         Ok(match answer {
@@ -67,8 +67,12 @@ impl Enquiries {
     }
 
     /// The order that a message names, or else the customer's latest of the day.
-    async fn order_of(&self, message: &Message) -> Result<Option<(i64, State)>, StageError> {
-        if let Some(number) = facts::order_number(&message.text) {
+    async fn order_of(
+        &self,
+        message: &Message,
+        lexicon: &Lexicon,
+    ) -> Result<Option<(i64, State)>, StageError> {
+        if let Some(number) = facts::order_number(&message.text, lexicon) {
             return Ok(self.store.order_state(number).await?.map(|state| (number, state)));
         }
         match &message.customer {

@@ -205,6 +205,7 @@ async fn what_people_answer_is_found_for_reworded_questions_once_it_is_confirmed
         assert_eq!(asked.proposal, None, "{question}");
         let (id, by) = (asked.message.id, "Ada");
         let enquiry = store::enquiries::NewEnquiry {
+            closest: None,
             message_id: id,
             topic: EnquiryTopic::Other,
             reason: "a question".into(),

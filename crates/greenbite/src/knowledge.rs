@@ -12,7 +12,6 @@ use knowledge::answer::{Answer, Source};
 use knowledge::{Answerer, Doors, Entry, check, entry, facts, gaps};
 use menu::{Lexicon, MenuHandle, SoldOutHandle};
 use menu_validator::model;
-use store::Store;
 
 use crate::calibrate::Model;
 use crate::cli::{End, complain, say, say_json, table};

@@ -53,12 +53,15 @@ impl Posted {
     }
 }
 
+/// A status to answer with, and its Retry-After.
+type Scripted = (u16, Option<&'static str>);
+
 /// An owner's program that is told of replies: it checks every signature, and fails on demand.
 #[derive(Clone, Default)]
 struct Owner {
     taken: Arc<Mutex<Vec<Posted>>>,
     refused: Arc<Mutex<Vec<Posted>>>,
-    script: Arc<Mutex<VecDeque<(u16, Option<&'static str>)>>>,
+    script: Arc<Mutex<VecDeque<Scripted>>>,
     down: Arc<Mutex<bool>>,
     slow: Arc<Mutex<Option<Duration>>>,
 }

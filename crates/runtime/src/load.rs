@@ -79,7 +79,7 @@ pub fn load_from<C: Config>(
     Ok(Loaded { settings, config })
 }
 
-const ALL_TABLES: [Service; 9] = [
+const ALL_TABLES: [Service; 10] = [
     Service::Ingest,
     Service::Classifier,
     Service::Extractor,

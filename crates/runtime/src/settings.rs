@@ -148,7 +148,7 @@ impl Database {
     /// How many connections a service can make use of.
     ///
     /// PostgreSQL takes 97 beside the superuser's by default, and 35 busy replicas, five of each station, shall fit
-    /// with the page and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 1 + 2) + 6 + 4 = 90.
+    /// with the page, a replier and an operator: 5 x (4 + 2 + 2 + 2 + 3 + 1 + 2) + 6 + 4 + 4 = 94.
     pub(crate) fn connections_of(service: Service) -> u32 {
         match service {
             // One listens for new messages, one relays; the doors and the house share the others.
