@@ -34,5 +34,21 @@ BEGIN
 END
 $$;
 
+-- Nor does an answerer that comes late bring the words back.
+CREATE FUNCTION forgotten_proposal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    forgotten timestamptz;
+BEGIN
+    SELECT anonymised_at INTO forgotten FROM messages WHERE id = NEW.message_id FOR SHARE;
+    IF forgotten IS NOT NULL THEN
+        NEW.reason := '(anonymised)';
+        NEW.answer := CASE WHEN NEW.answer IS NULL THEN NULL ELSE '(anonymised)' END;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER proposals_forgotten BEFORE INSERT ON proposals FOR EACH ROW EXECUTE FUNCTION forgotten_proposal();
+
 CREATE TRIGGER messages_anonymise_proposal AFTER UPDATE OF anonymised_at ON messages
     FOR EACH ROW WHEN (NEW.anonymised_at IS NOT NULL) EXECUTE FUNCTION anonymise_proposal();

@@ -19,7 +19,11 @@ DECLARE
 BEGIN
     WITH done AS (
         UPDATE messages SET text = '(anonymised)', customer = NULL, anonymised_at = now(),
-            external_id = forgotten_id(source, external_id),
+            -- Telegram's is the customer's own number, and Telegram tells nothing twice that was taken in.
+            external_id = CASE WHEN source <> 'telegram' AND NOT EXISTS (SELECT FROM messages other
+                    WHERE other.source = messages.source
+                      AND other.external_id = forgotten_id(messages.source, messages.external_id))
+                THEN forgotten_id(source, external_id) END,
             outcome = coalesce(outcome, 'discarded'), outcome_at = coalesce(outcome_at, now()),
             rejected_reason = CASE WHEN outcome IS NULL THEN 'anonymised before anything came of it' ELSE rejected_reason END
             WHERE id = ANY(ids) AND anonymised_at IS NULL

@@ -63,7 +63,7 @@ GRANT UPDATE (state, claimed_at, attempts, possible_repeat, sent_at, channel, di
 -- Says by which channels customers are answered, and answers; what it tells of it reads, and Telegram's messages it takes in.
 -- The rows themselves are written by whoever takes the step, with the rights of a trigger.
 GRANT SELECT, INSERT, UPDATE, DELETE ON reply_channels TO greenbite_replier;
-GRANT SELECT ON replies, orders, order_items, order_steps, enquiries TO greenbite_replier;
+GRANT SELECT ON replies, orders, order_items, order_steps, enquiries, answers TO greenbite_replier;
 GRANT UPDATE (due_at, attempts, sending, trouble, outcome, finished_at) ON replies TO greenbite_replier;
 GRANT SELECT, INSERT ON messages TO greenbite_replier;
 

@@ -87,8 +87,9 @@ pub fn answer(text: &str, question: &Question, base: &Base, truth: &Truth<'_>) -
     }
     match retrieve(question, base) {
         Answer::Proposed(mut proposal) => {
-            proposal.careful = health;
-            proposal.answer = said(proposal.answer, health);
+            // "Anything for somebody who can't digest bread?" finds what the house says of gluten.
+            proposal.careful = health || health::speaks_of_health(&proposal.answer);
+            proposal.answer = said(proposal.answer, proposal.careful);
             Answer::Proposed(proposal)
         }
         open => open,

@@ -88,19 +88,22 @@ pub fn review(event: &Validated) -> NewReview {
 }
 
 /// An order of something that is not on the menu: an enquiry about the menu, with an answer proposed.
+///
+/// Nothing is proposed to somebody who speaks of what makes him ill: what comes closest may be just that.
 pub fn rejected(event: &Validated) -> NewEnquiry {
+    let health = knowledge::health::speaks_of_health(&event.message.text);
     NewEnquiry {
         message_id: event.message.id,
         topic: EnquiryTopic::Menu,
         reason: event.reason.clone(),
-        proposed_reply: event.proposed_reply.clone(),
+        proposed_reply: event.proposed_reply.clone().filter(|_| !health),
         not_on_menu: event
             .lines
             .iter()
             .filter(|line| line.verdict == Verdict::Rejected)
             .map(|line| line.line.phrase.clone())
             .collect(),
-        closest: closest(event),
+        closest: closest(event).filter(|_| !health),
         settled: event.settled.clone(),
     }
 }
@@ -262,6 +265,20 @@ mod tests {
         assert_eq!(enquiry.not_on_menu, ["leak soup"]);
         assert_eq!(enquiry.topic, EnquiryTopic::Menu);
         assert_eq!(enquiry.proposed_reply.as_deref(), Some("Sorry, no pork."));
+    }
+
+    #[test]
+    fn nothing_is_offered_by_itself_to_somebody_who_speaks_of_an_allergy() {
+        let candidate = line(1, 1).candidates;
+        let rejected_line = ValidatedLine { verdict: Verdict::Rejected, candidates: candidate, ..line(1, 1) };
+        let mut event = Validated {
+            proposed_reply: Some("Sorry, no pork.".to_owned()),
+            ..validated(vec![rejected_line])
+        };
+        event.message.text = "A nut-free satay please, I'm allergic".to_owned();
+        let enquiry = rejected(&event);
+        assert_eq!((enquiry.proposed_reply, enquiry.closest), (None, None));
+        assert_eq!(enquiry.not_on_menu, ["leak soup"]);
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub fn client(url: &Url, timeout: Duration) -> Result<Client, String> {
     runtime::use_ring();
     let builder = Client::builder()
         .timeout(timeout)
+        // Well before: what never found the other side was surely not sent.
+        .connect_timeout(timeout / 2)
         .redirect(redirect::Policy::none())
         .user_agent(concat!("GreenBite/", env!("CARGO_PKG_VERSION")));
     let builder = if local { builder.no_proxy() } else { builder };

@@ -23,7 +23,11 @@ pub fn compose(reply: &Reply, templates: &Templates, currency: &str) -> Words {
     let language = knowledge::language(&reply.message.text, &LANGUAGES).unwrap_or(LANGUAGES[0]);
     let text = Text::of(reply.step, reply.closest.is_some());
     let missing = cut(&reply.not_on_menu.join(", "));
-    let mut values = vec![("missing", missing), ("closest", reply.closest.clone().unwrap_or_default())];
+    let mut values = vec![
+        ("missing", missing),
+        ("closest", reply.closest.clone().unwrap_or_default()),
+        ("answer", reply.answer.clone().unwrap_or_default()),
+    ];
     if let Some(order) = &reply.order {
         let items: Vec<String> = order.lines.iter().map(|line| item(line, language)).collect();
         values.extend([
@@ -118,6 +122,7 @@ mod tests {
             }),
             not_on_menu: vec!["pork burger".to_owned()],
             closest: None,
+            answer: Some("Yes, {behind} the house.".to_owned()),
         }
     }
 
@@ -148,6 +153,11 @@ mod tests {
         reply.closest = Some("Hamburger".to_owned());
         let text = compose(&reply, &templates, "$").text;
         assert!(text.contains("The closest we have is Hamburger."), "{text}");
+    }
+
+    #[test]
+    fn what_a_person_answered_is_told_word_for_word() {
+        assert_eq!(said(ReplyStep::Answered, "do you have parking?", "$"), "Yes, {behind} the house.");
     }
 
     #[test]

@@ -128,8 +128,14 @@ impl Validate for Config {
     ];
     const SECRETS: &'static [&'static str] = &["telegram.token", "webhook.url", "webhook.key"];
 
-    fn validate(&self, _: &Settings) -> Result<(), String> {
+    fn validate(&self, settings: &Settings) -> Result<(), String> {
         if let Some(token) = self.token() {
+            if settings.database.max_connections < 3 {
+                return Err(format!(
+                    "database.max_connections = {}: a replier with a bot needs at least 3 (one asks Telegram, one takes in, one sends)",
+                    settings.database.max_connections
+                ));
+            }
             address(&self.telegram.api).map_err(|hint| format!("replier.telegram.api {hint}"))?;
             // Anything else would change where requests go to.
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-');

@@ -26,6 +26,9 @@ pub struct Door {
     store: Store,
     handle: Handle,
     pauses: Pauses,
+    /// The bot's own number, which its token begins with and which is no secret: another bot numbers its messages from the
+    /// beginning.
+    bot: String,
     /// The first update that is not committed yet.
     from: i64,
 }
@@ -47,7 +50,8 @@ enum Trouble {
 impl Door {
     /// The door of this bot.
     pub fn new(telegram: Telegram, store: Store, handle: Handle, config: &Config) -> Door {
-        Door { telegram, store, handle, pauses: Pauses::of(config), from: 0 }
+        let bot = config.token().and_then(|token| token.split(':').next()).unwrap_or_default().to_owned();
+        Door { telegram, store, handle, pauses: Pauses::of(config), bot, from: 0 }
     }
 
     /// Takes messages in until the service stops.
@@ -98,7 +102,8 @@ impl Door {
             Err(Refusal::Unknown(why)) => return Err(Trouble::Telegram(Refusal::later(why))),
             asked => asked.map_err(Trouble::Telegram)?,
         };
-        let messages: Vec<NewMessage> = updates.iter().filter_map(message).collect();
+        let messages: Vec<NewMessage> =
+            updates.iter().filter_map(|update| message(&self.bot, update)).collect();
         if !messages.is_empty() {
             self.store.insert_messages(&messages).await.map_err(Trouble::Database)?;
         }
@@ -111,13 +116,13 @@ impl Door {
 
 /// What is taken in of an update: words that one person wrote to the bot alone. An edited message is no new one, a picture
 /// says nothing that the line could read, a command (`/start`) is for the bot, and in a group everybody would be answered.
-fn message(update: &Update) -> Option<NewMessage> {
+fn message(bot: &str, update: &Update) -> Option<NewMessage> {
     let incoming = update.message.as_ref().filter(|incoming| incoming.chat.kind == "private")?;
     let text = incoming.text.as_deref().filter(|text| !text.starts_with('/'))?;
     let chat = incoming.chat.id;
     Some(NewMessage {
         source: SOURCE.to_owned(),
-        external_id: Some(format!("{chat}:{}", incoming.message_id)),
+        external_id: Some(format!("{bot}:{chat}:{}", incoming.message_id)),
         customer: Some(format!("{CUSTOMER}{chat}")),
         // The database's texts cannot hold it, and all messages after it would wait.
         text: text.replace('\0', " "),
@@ -130,14 +135,17 @@ mod tests {
     use super::*;
 
     fn taken(update: &str) -> Option<NewMessage> {
-        message(&serde_json::from_str(update).unwrap())
+        message("123", &serde_json::from_str(update).unwrap())
     }
 
     #[test]
     fn what_a_person_writes_to_the_bot_is_taken_in_and_nothing_else() {
         let written = r#"{"update_id":9,"message":{"message_id":3,"date":1767323045,"chat":{"id":555,"type":"private"},"text":"two\u0000 teas"}}"#;
         let message = taken(written).unwrap();
-        assert_eq!((message.source.as_str(), message.external_id.as_deref()), ("telegram", Some("555:3")));
+        assert_eq!(
+            (message.source.as_str(), message.external_id.as_deref()),
+            ("telegram", Some("123:555:3"))
+        );
         assert_eq!((message.customer.as_deref(), message.text.as_str()), (Some("telegram:555"), "two  teas"));
         assert_eq!(message.received_at.unwrap().to_rfc3339(), "2026-01-02T03:04:05+00:00");
         for other in [

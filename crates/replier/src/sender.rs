@@ -128,10 +128,7 @@ impl<C: Channel> Sender<C> {
 
     /// Sends what is due, once; says how long to wait before the next look.
     async fn pass(&mut self) -> Result<Duration, store::Error> {
-        while let Some((reply, outcome)) = self.unnoted.last() {
-            self.store.note_reply(reply, outcome).await?;
-            self.unnoted.pop();
-        }
+        self.note().await?;
         if let Some(left) = self.health.left() {
             return Ok(left.min(self.poll));
         }
@@ -152,7 +149,18 @@ impl<C: Channel> Sender<C> {
             let outcome = self.outcome(&reply, result);
             self.unnoted.push((reply, outcome));
         }
+        // At once: who stops now must not leave it open what came of them.
+        self.note().await?;
         Ok(Duration::ZERO)
+    }
+
+    /// Notes what came of what was sent.
+    async fn note(&mut self) -> Result<(), store::Error> {
+        while let Some((reply, outcome)) = self.unnoted.last() {
+            self.store.note_reply(reply, outcome).await?;
+            self.unnoted.pop();
+        }
+        Ok(())
     }
 
     async fn send(&self, reply: &Reply) -> Result<(), Refusal> {
@@ -211,6 +219,10 @@ impl<C: Channel> Sender<C> {
     }
 
     fn recovered(&mut self) {
+        // Others of the same batch were told to wait: what was taken beside them does not end that.
+        if self.health.left().is_some() {
+            return;
+        }
         if self.health.failures > 0 {
             tracing::info!("{} takes replies again", C::NAME);
             self.handle.note(C::NAME, "at work");

@@ -24,6 +24,8 @@ pub enum Text {
     Rejected,
     /// Something is not on the menu, and the house has something like it.
     RejectedAlternative,
+    /// A person answered an enquiry.
+    Answered,
     /// An order waits to be collected.
     Ready,
     /// An order was called off.
@@ -32,8 +34,15 @@ pub enum Text {
 
 impl Text {
     /// All of them.
-    pub const ALL: [Text; 6] =
-        [Text::Accepted, Text::Asked, Text::Rejected, Text::RejectedAlternative, Text::Ready, Text::Voided];
+    pub const ALL: [Text; 7] = [
+        Text::Accepted,
+        Text::Asked,
+        Text::Rejected,
+        Text::RejectedAlternative,
+        Text::Answered,
+        Text::Ready,
+        Text::Voided,
+    ];
 
     /// The text for a step, where there is something to offer instead or not.
     pub const fn of(step: ReplyStep, alternative: bool) -> Text {
@@ -42,6 +51,7 @@ impl Text {
             ReplyStep::Asked => Text::Asked,
             ReplyStep::Rejected if alternative => Text::RejectedAlternative,
             ReplyStep::Rejected => Text::Rejected,
+            ReplyStep::Answered => Text::Answered,
             ReplyStep::Ready => Text::Ready,
             ReplyStep::Voided => Text::Voided,
         }
@@ -54,6 +64,7 @@ impl Text {
             Text::Asked => "asked",
             Text::Rejected => "rejected",
             Text::RejectedAlternative => "rejected_alternative",
+            Text::Answered => "answered",
             Text::Ready => "ready",
             Text::Voided => "voided",
         }
@@ -66,6 +77,7 @@ impl Text {
             Text::Asked => &[],
             Text::Rejected => &["missing"],
             Text::RejectedAlternative => &["missing", "closest"],
+            Text::Answered => &["answer"],
             Text::Ready | Text::Voided => &["number"],
         }
     }
@@ -75,7 +87,7 @@ impl Text {
         match self {
             Text::Ready => &["items", "total"],
             Text::Voided => &["items", "total", "why"],
-            Text::Accepted | Text::Asked | Text::Rejected | Text::RejectedAlternative => &[],
+            Text::Accepted | Text::Asked | Text::Rejected | Text::RejectedAlternative | Text::Answered => &[],
         }
     }
 }
@@ -241,10 +253,10 @@ mod tests {
     fn what_is_wrong_with_an_owners_file_is_said_with_its_row() {
         assert_eq!(
             with("ready,en,\"Order {number} is", "ready,en,\"Order {nummer} is"),
-            "replies.csv cannot be used:\n  row 18: 'ready' cannot say {nummer}; what it can say is {number}, {items}, {total}"
+            "replies.csv cannot be used:\n  row 22: 'ready' cannot say {nummer}; what it can say is {number}, {items}, {total}"
         );
         assert!(
-            with("Order {number} is ready.", "It is ready.").contains("row 18: 'ready' has to say {number}")
+            with("Order {number} is ready.", "It is ready.").contains("row 22: 'ready' has to say {number}")
         );
         assert!(with("Order {number} is ready.", "Order {number is ready.").contains("a brace stands alone"));
         assert!(with("ready,en", "done,en").contains("there is no reply 'done': one of accepted, asked"));

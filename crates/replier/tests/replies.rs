@@ -284,7 +284,17 @@ async fn a_customer_is_told_of_each_step_that_concerns_him_once_and_signed() {
             .text()
             .contains("we don't have pea soup. The closest we have is Lentil Soup"))
     );
-    assert!(rig.store.replies_to(question).await.unwrap().is_empty(), "a question is no order");
+    assert!(rig.store.replies_to(question).await.unwrap().is_empty(), "nobody has answered yet");
+
+    // A person's answer is told once, and who comes second with another one changes nothing.
+    for answer in ["Behind the house.", "There is none."] {
+        rig.store.answer_enquiry(question, answer, "Ada").await.unwrap();
+    }
+    assert_eq!(rig.settled(question).await, outcomes(&[("answered", "sent")]));
+    let answered: Vec<Posted> =
+        rig.owner.taken().into_iter().filter(|posted| posted.customer() == "guest-10").collect();
+    assert_eq!(answered.len(), 1);
+    assert_eq!((answered[0].step(), answered[0].text()), ("reply.answered", "Behind the house."));
     running.stop().await.unwrap();
 }
 
@@ -446,7 +456,7 @@ async fn what_is_written_to_the_bot_is_one_message_and_confirmed_only_when_it_is
     };
     let rows = seen(1).await;
     let row = rig.store.message(MessageId(rows[0].id)).await.unwrap().unwrap();
-    assert_eq!(row.external_id, Some(format!("555:{number}")));
+    assert_eq!(row.external_id, Some(format!("123456:555:{number}")));
     assert_eq!(
         (row.message.customer.as_deref(), row.message.source.as_str()),
         (Some("telegram:555"), "telegram")

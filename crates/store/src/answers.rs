@@ -36,16 +36,18 @@ impl Store {
     pub async fn answer_enquiry(&self, id: MessageId, answer: &str, by: &str) -> Result<Answering, Error> {
         let mut tx = self.pool.begin().await?;
         let enquiry = sqlx::query!(
-            r#"SELECT m.text, p.answer AS "proposed?", p.language AS "language?"
+            r#"SELECT m.text, coalesce(p.answer, e.proposed_reply) AS proposed, p.language AS "language?"
                FROM enquiries e JOIN messages m ON m.id = e.message_id
                     LEFT JOIN proposals p ON p.message_id = e.message_id
-               WHERE e.message_id = $1"#,
+               WHERE e.message_id = $1 AND m.anonymised_at IS NULL"#,
             id.0,
         )
         .fetch_optional(&mut *tx)
         .await?;
         let Some(enquiry) = enquiry else { return Ok(Answering::Unknown) };
-        let as_proposed = enquiry.proposed.as_deref() == Some(answer);
+        // As a browser gives back what it was shown.
+        let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let as_proposed = enquiry.proposed.is_some_and(|proposed| plain(&proposed) == plain(answer));
         let written = sqlx::query!(
             "INSERT INTO answers (message_id, answer, as_proposed, answered_by) VALUES ($1, $2, $3, $4)
              ON CONFLICT (message_id) DO NOTHING",

@@ -1,12 +1,16 @@
 //! Other people's data: what is known of a customer, and how it is forgotten.
 //!
-//! What forgetting changes is said in one place, the function `anonymise` of `migrations/0016_forgotten.sql`.
+//! What forgetting changes is said by the function `anonymise` of `migrations/0016_forgotten.sql`, and by triggers on
+//! `messages.anonymised_at` for tables that came later.
 
 use chrono::{DateTime, Utc};
 use contracts::MessageId;
 use serde::Serialize;
 
 use crate::{Error, Store};
+
+/// What stands in place of what is forgotten.
+pub const ANONYMISED: &str = "(anonymised)";
 
 /// Whose data.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -135,6 +135,7 @@ impl Store {
                FROM enquiries e JOIN messages m ON m.id = e.message_id
                     LEFT JOIN proposals p ON p.message_id = e.message_id
                     LEFT JOIN answers a ON a.message_id = e.message_id
+               WHERE m.anonymised_at IS NULL
                ORDER BY a.message_id IS NOT NULL, e.id DESC LIMIT $1"#,
             i64::from(limit),
         )

@@ -118,7 +118,7 @@ impl Store {
     pub async fn asked_since(&self, since: DateTime<Utc>, most: u32) -> Result<Vec<String>, Error> {
         Ok(sqlx::query_scalar!(
             "SELECT m.text FROM enquiries e JOIN messages m ON m.id = e.message_id
-             WHERE e.created_at >= $1 AND NOT EXISTS (SELECT FROM answers a WHERE a.message_id = e.message_id)
+             WHERE e.created_at >= $1 AND m.anonymised_at IS NULL AND NOT EXISTS (SELECT FROM answers a WHERE a.message_id = e.message_id)
              ORDER BY e.id DESC LIMIT $2",
             since,
             i64::from(most),

@@ -7,7 +7,7 @@ use contracts::kitchen::State;
 use contracts::{Message, MessageId, Modifier};
 use serde::{Deserialize, Serialize};
 
-use crate::messages::generation;
+use crate::messages::{BEGIN_RELAY, generation};
 use crate::registration::from_json;
 use crate::{Error, Store};
 
@@ -26,6 +26,8 @@ pub enum ReplyStep {
     Asked,
     /// Something of it is not on the menu.
     Rejected,
+    /// A person answered the enquiry.
+    Answered,
     /// The order waits to be collected.
     Ready,
     /// The order was called off.
@@ -34,8 +36,14 @@ pub enum ReplyStep {
 
 impl ReplyStep {
     /// All of them.
-    pub const ALL: [ReplyStep; 5] =
-        [ReplyStep::Accepted, ReplyStep::Asked, ReplyStep::Rejected, ReplyStep::Ready, ReplyStep::Voided];
+    pub const ALL: [ReplyStep; 6] = [
+        ReplyStep::Accepted,
+        ReplyStep::Asked,
+        ReplyStep::Rejected,
+        ReplyStep::Answered,
+        ReplyStep::Ready,
+        ReplyStep::Voided,
+    ];
 
     /// As the column has it: `accepted`.
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +51,7 @@ impl ReplyStep {
             ReplyStep::Accepted => "accepted",
             ReplyStep::Asked => "asked",
             ReplyStep::Rejected => "rejected",
+            ReplyStep::Answered => "answered",
             ReplyStep::Ready => "ready",
             ReplyStep::Voided => "voided",
         }
@@ -107,6 +116,8 @@ pub struct Reply {
     pub not_on_menu: Vec<String>,
     /// What is offered instead.
     pub closest: Option<String>,
+    /// What a person answered.
+    pub answer: Option<String>,
 }
 
 /// How a channel sends.
@@ -200,7 +211,7 @@ fn still_true(step: ReplyStep, outcome: Option<&str>, state: Option<State>) -> b
         ReplyStep::Ready => state == Some(State::Ready),
         ReplyStep::Voided => state == Some(State::Voided),
         ReplyStep::Asked => outcome == Some("review"),
-        ReplyStep::Rejected => outcome == Some("enquiry"),
+        ReplyStep::Rejected | ReplyStep::Answered => outcome == Some("enquiry"),
     }
 }
 
@@ -223,19 +234,19 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Claims replies that are due, the oldest of each customer's, and never one while an older one of the same customer
+    /// Claims replies that are due, those first that were tried least, the oldest of each customer's, and never one while an older one of the same customer
     /// is open: so a customer is told of the steps in their order, whoever sends.
     ///
     /// The rows are locked while it is decided whether they are still true: a step that makes one true again meanwhile
     /// waits for that, and then has it told.
     pub async fn claim_replies(&self, sending: &Sending, limit: u32) -> Result<Vec<Reply>, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with(BEGIN_RELAY).await?;
         let due = sqlx::query_scalar!(
             "SELECT r.id FROM replies r
              WHERE r.channel = $1 AND r.outcome IS NULL AND r.due_at <= clock_timestamp()
                AND NOT EXISTS (SELECT FROM replies e WHERE e.channel = r.channel AND e.customer = r.customer
                                                        AND e.outcome IS NULL AND e.id < r.id)
-             ORDER BY r.id FOR UPDATE OF r SKIP LOCKED LIMIT $2",
+             ORDER BY r.attempts, r.id FOR UPDATE OF r SKIP LOCKED LIMIT $2",
             sending.channel,
             i64::from(limit),
         )
@@ -254,9 +265,11 @@ impl Store {
                                                  'modifiers', modifiers) ORDER BY position), '[]')
                        FROM order_items i WHERE i.order_id = o.id) AS "lines!",
                       (SELECT why FROM order_steps s WHERE s.message_id = m.id AND s.state = 'voided') AS why,
-                      e.not_on_menu AS "not_on_menu?", e.closest AS "closest?"
+                      e.not_on_menu AS "not_on_menu?", e.closest AS "closest?",
+                      a.answer AS "answer?"
                FROM replies r JOIN messages m ON m.id = r.message_id
                     LEFT JOIN orders o ON o.message_id = m.id LEFT JOIN enquiries e ON e.message_id = m.id
+                    LEFT JOIN answers a ON a.message_id = m.id
                WHERE r.id = ANY ($1) ORDER BY r.id"#,
             &due,
             sending.patience.as_secs_f64(),
@@ -306,6 +319,7 @@ impl Store {
                 order,
                 not_on_menu: not_on_menu.unwrap_or_default(),
                 closest: row.closest,
+                answer: row.answer,
             });
         }
         sqlx::query!(
