@@ -9,12 +9,12 @@ use contracts::{Code, MessageId, Topic, TrailEntry, header};
 use daybook::Day;
 use futures::future::join_all;
 use greenbite::report::DayInFigures;
-use knowledge::health::{self, Piece};
 use runtime::{BusError, Trace};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::dashboard::{ListedEnquiry, ListedMessage, ListedOrder};
 use store::kitchen::Ticket;
+use text::health::{self, Piece};
 
 use crate::Page;
 use crate::dead_letters::Letter;

@@ -184,6 +184,13 @@ async fn wrongs(client: &Client) -> anyhow::Result<Vec<String>> {
         .collect())
 }
 
+/// A script that finds the ticket of a message on the desk: a `review`, an `order`, an `enquiry`.
+fn ticket_of(kind: &str, id: i64) -> String {
+    format!(
+        "[...document.querySelectorAll('.ticket.{kind}')].find(t => t.querySelector('footer a')?.textContent.endsWith('#{id}'))"
+    )
+}
+
 /// Waits until a script's result is true.
 async fn until(client: &Client, what: &str, script: &str) -> anyhow::Result<()> {
     wait_until(what, PATIENCE, || async {
@@ -270,12 +277,10 @@ fn what_happens_between_a_views_look_and_the_pages_snapshot_is_shown_too() {
                 json!({ "cmd": "Page.addScriptToEvaluateOnNewDocument", "params": { "source": source } });
             driver(&client, "goog/cdp/execute", command).await?;
             client.goto(&format!("{}/desk#token={}", world.page, world.token)).await?;
-            until(&client, "the desk is shown", "document.querySelector('.desk-columns .empty, .ticket')").await?;
+            until(&client, "the desk is shown", "document.querySelector('.desk-columns .empty, .ticket')")
+                .await?;
             let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
-            let ticket = format!(
-                "[...document.querySelectorAll('.ticket.review footer a')].some(a => a.textContent.endsWith('#{id}'))"
-            );
-            until(&client, "the review is on the desk", &ticket).await
+            until(&client, "the review is on the desk", &ticket_of("review", id)).await
         }
         .await;
         let _ = client.close().await;
@@ -368,9 +373,7 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
     in_a_browser("/desk", async |world, client| {
         // More than anybody orders: a person has to look at it.
         let id = world.line.send(&["I would like 60 Classic Cheeseburgers please"]).await?[0];
-        let ticket = format!(
-            "[...document.querySelectorAll('.ticket.review')].find(t => t.querySelector('footer a').textContent.endsWith('#{id}'))"
-        );
+        let ticket = ticket_of("review", id);
         until(&client, "the review is on the desk", &ticket).await?;
         // In one go: the desk is drawn anew whenever something happens.
         let decide = format!(
@@ -388,9 +391,7 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
         .fetch_one(world.line.pool())
         .await?;
         ensure!(by == "Ana" && total > 0, "{by} {total}");
-        until(&client, "the order is on the desk", &format!(
-            "[...document.querySelectorAll('.ticket.order footer a')].some(a => a.textContent.endsWith('#{id}'))"
-        )).await?;
+        until(&client, "the order is on the desk", &ticket_of("order", id)).await?;
         until(&client, "the review is gone", &format!("!{ticket}")).await
     });
 }
@@ -399,9 +400,7 @@ fn a_review_settled_on_the_page_becomes_a_registered_order() {
 fn a_persons_answer_closes_an_enquiry_and_is_learned_when_it_is_confirmed() {
     in_a_browser("/desk", async |world, client| {
         let id = world.line.send(&["Do you have a telescope for guests?"]).await?[0];
-        let ticket = format!(
-            "[...document.querySelectorAll('.ticket.enquiry')].find(t => t.querySelector('footer a')?.textContent.endsWith('#{id}'))"
-        );
+        let ticket = ticket_of("enquiry", id);
         until(&client, "the enquiry is on the desk", &ticket).await?;
         let answer = format!(
             "const ticket = {ticket}; ticket.querySelector('input').value = 'Ana'; \

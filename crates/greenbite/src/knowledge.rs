@@ -123,23 +123,20 @@ pub async fn run(site: &Site, command: Command) -> anyhow::Result<End> {
         }
         Command::Gaps { days, model } => show_gaps(site, days, &model).await,
         Command::Check { file } => {
-            let entries = match file {
-                Some(file) => read(&file)?,
+            let (mut entries, drafts) = match file {
+                Some(file) => (read(&file)?, Vec::new()),
                 None => {
                     let store = site.store().await?;
-                    let mut entries = store.knowledge().await?;
-                    let drafts = store.drafts().await?;
-                    let ids: Vec<String> = drafts.iter().map(|draft| draft.id.clone()).collect();
-                    entries.extend(drafts);
-                    let mut findings = check::check(&entries, today(site));
-                    // Of a draft nothing else is to be expected.
-                    findings.retain(
-                        |finding| !matches!(finding, check::Finding::NotApproved(id) if ids.contains(id)),
-                    );
-                    return Ok(tell_findings(&findings, entries.len()));
+                    (store.knowledge().await?, store.drafts().await?)
                 }
             };
-            Ok(tell_findings(&check::check(&entries, today(site)), entries.len()))
+            let ids: Vec<String> = drafts.iter().map(|draft| draft.id.clone()).collect();
+            entries.extend(drafts);
+            let mut findings = check::check(&entries, today(site));
+            // Of a draft nothing else is to be expected.
+            findings
+                .retain(|finding| !matches!(finding, check::Finding::NotApproved(id) if ids.contains(id)));
+            Ok(tell_findings(&findings, entries.len()))
         }
         Command::Ask { text, model } => ask(site, &text, &model).await,
         Command::Eval(args) => eval(&args).await,

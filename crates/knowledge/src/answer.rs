@@ -1,8 +1,10 @@
 //! The decision: a proposal for a question, or why there is none.
 
+use text::health;
+
 use crate::base::{Base, Question};
 use crate::facts::{self, Fact, Truth};
-use crate::{health, say};
+use crate::say;
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,43 +1,28 @@
 //! What a house has written down, and the CSV file that it is kept in.
 
-use std::collections::HashMap;
 use std::io::Read;
 
 use chrono::NaiveDate;
-use sheet::{CsvErrors, RowError, Separator, letters};
+use sheet::{CsvErrors, Row, RowError, Rows};
 
 pub use store::knowledge::Entry;
 
 /// Reads a file with the columns `id,topic,language,questions,answer` and, where they are there,
 /// `valid_from,valid_until,source,approved_by`. Questions are separated by `|`, days are written 2026-11-28.
 pub fn read(file: &str, text: impl Read) -> Result<Vec<Entry>, CsvErrors> {
-    let letters = letters::read_file(file, text)?;
-    let separator = Separator::of(letters.text.split('\n').next().unwrap_or_default().as_bytes());
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator.byte())
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(letters.text.as_bytes());
-    let header = reader.headers().map_err(|error| CsvErrors::one(file, 1, error.to_string()))?;
-    let columns: HashMap<String, usize> =
-        header.iter().enumerate().map(|(at, name)| (name.to_lowercase(), at)).collect();
-    for needed in ["id", "topic", "language", "questions", "answer"] {
-        if !columns.contains_key(needed) {
-            return Err(CsvErrors::one(file, 1, format!("the column '{needed}' is missing")));
-        }
-    }
+    let rows = Rows::read(file, text, &["id", "topic", "language", "questions", "answer"])?;
     let (mut entries, mut errors): (Vec<Entry>, Vec<RowError>) = (Vec::new(), Vec::new());
     let mut wrong = |row: u64, message: String| errors.push(RowError { row, message });
-    for row in reader.records() {
+    for row in rows.iter() {
         let row = match row {
             Ok(row) => row,
-            Err(error) => {
-                wrong(error.position().map_or(0, csv::Position::line), error.to_string());
+            Err((line, message)) => {
+                wrong(line, message);
                 continue;
             }
         };
-        let line = row.position().map_or(0, csv::Position::line);
-        match entry(&columns, &row) {
+        let line = row.line;
+        match entry(&rows, row) {
             Ok(entry) if entries.iter().any(|other| other.id == entry.id) => {
                 wrong(line, format!("the id '{}' is there already: give this entry another", entry.id));
             }
@@ -55,8 +40,8 @@ pub fn read(file: &str, text: impl Read) -> Result<Vec<Entry>, CsvErrors> {
     if errors.is_empty() { Ok(entries) } else { Err(CsvErrors { file: file.to_owned(), errors }) }
 }
 
-fn entry(columns: &HashMap<String, usize>, row: &csv::StringRecord) -> Result<Entry, String> {
-    let field = |name: &str| columns.get(name).and_then(|at| row.get(*at)).unwrap_or_default().to_owned();
+fn entry(rows: &Rows, row: &Row) -> Result<Entry, String> {
+    let field = |name: &str| rows.field(row, name).to_owned();
     let needed = |name: &str| match field(name) {
         value if value.is_empty() => Err(format!("'{name}' is empty")),
         value => Ok(value),

@@ -10,10 +10,10 @@ use contracts::kitchen::State;
 use menu::lexicon::Target;
 use menu::reading::Mention;
 use menu::{Lexicon, MenuItem};
-use text::{Kind, Token};
+use text::{Kind, Token, health};
 
+use crate::say;
 use crate::words::{folded, holds};
-use crate::{health, say};
 
 /// Items of a category that are told of at most.
 const MOST: usize = 12;

@@ -7,7 +7,6 @@
 //! | [`typical`] | how customers ask for what restaurants are usually asked for |
 //! | [`base`] | entries and typical questions made ready, and the search among them |
 //! | [`bounds`] | from which score on an answer is dared |
-//! | [`health`] | the allergens, and how customers say that they must not have one |
 //! | [`facts`] | what is computed from menu, clock and order, never retrieved |
 //! | [`answer`] | the decision: a proposal, or why there is none |
 //! | [`meaning`] | the same with vectors of a model |
@@ -21,7 +20,6 @@ pub mod check;
 pub mod entry;
 pub mod facts;
 pub mod gaps;
-pub mod health;
 pub mod meaning;
 pub mod say;
 pub mod typical;

@@ -3,7 +3,6 @@
 //! A webhook's address is its key. It is in no error and no log: errors of the HTTP client are
 //! stripped of it before anybody sees them.
 
-use std::error::Error as _;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +12,8 @@ use std::time::{Duration, Instant};
 use chrono::{SecondsFormat, Utc};
 use contracts::{Category, Channel, Code, Failure, FailureKind, MessageId};
 use reqwest::header::HeaderMap;
-use reqwest::{Client, StatusCode, Url, redirect};
+use reqwest::{Client, StatusCode, Url};
+use runtime::http::{self, in_words};
 use runtime::spans::Request;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -223,18 +223,11 @@ impl Webhook {
         silence: Silence,
         ban: Arc<Mutex<Ban>>,
     ) -> Result<Self, String> {
-        // Never a proxy on the way to this machine itself; and a webhook that redirects is none.
-        let local = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-        runtime::use_ring();
-        let builder = Client::builder()
-            .timeout(config.timeout())
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("GreenBite/", env!("CARGO_PKG_VERSION")));
-        let builder = if local { builder.no_proxy() } else { builder };
+        let client = http::client(&url, config.timeout()).build().map_err(in_words)?;
         Ok(Webhook {
             category,
             url,
-            client: builder.build().map_err(in_words)?,
+            client,
             patience: config.patience(),
             outage_after: config.outage_after,
             recheck: config.recheck(),
@@ -494,19 +487,4 @@ fn number(headers: &HeaderMap, name: &str) -> Option<f64> {
         .parse::<f64>()
         .ok()
         .filter(|number| number.is_finite() && *number >= 0.0)
-}
-
-/// The whole chain of causes, without the address, which is the webhook's key.
-fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !words.contains(&text) {
-            words += &format!(": {text}");
-        }
-        cause = next.source();
-    }
-    words
 }

@@ -19,7 +19,7 @@ pub mod trust;
 pub mod weights;
 
 use decode::Lattice;
-use order::{Order, assemble};
+use order::{Order, assemble, chunks};
 use resolve::Resolver;
 use second::Second;
 use surface::{Shape, Surface};
@@ -107,8 +107,9 @@ pub fn candidates(
     let readings = lattice.best(&weights.changes, LOOKED_AT);
     let candidate = |reading: decode::Reading| {
         let order = assemble(surface, resolver, &reading.tags);
-        let points = rank::points(surface, resolver, &reading.tags, &order, second);
-        let patterns = pattern::of(surface, &reading.tags, &order);
+        let chunks = chunks(&reading.tags);
+        let points = rank::points(surface, resolver, &reading.tags, &chunks, &order, second);
+        let patterns = pattern::of(surface, &reading.tags, &chunks, &order);
         Candidate {
             tags: reading.tags,
             key: order.key(),

@@ -255,8 +255,10 @@ impl<'a> Builder<'a> {
             Tag::TOLD => {
                 self.count = None;
                 self.size = None;
-                if self.is_cancelled(first) && self.spoken_of(first, end).is_some() {
-                    self.undo(first, end);
+                if self.is_cancelled(first)
+                    && let Some(at) = self.spoken_of(first, end)
+                {
+                    self.take_back(at);
                 }
             }
             Tag::HEAD => {
@@ -520,13 +522,15 @@ impl<'a> Builder<'a> {
         self.count = None;
         self.size = None;
         match self.spoken_of(first, end) {
-            Some(at) => {
-                self.drafts.remove(at);
-                self.current = self.drafts.len().checked_sub(1);
-                self.in_share = false;
-            }
+            Some(at) => self.take_back(at),
             None => self.misfits.push(format!("\"{}\" is taken back", self.surface.words(first, end))),
         }
+    }
+
+    fn take_back(&mut self, at: usize) {
+        self.drafts.remove(at);
+        self.current = self.drafts.len().checked_sub(1);
+        self.in_share = false;
     }
 
     fn count_back(&mut self, first: usize, end: usize) {

@@ -9,14 +9,13 @@ use contracts::ModifierOp;
 use text::Classes;
 
 use crate::features::{Feature, hash, lexeme};
-use crate::order::{Chunk, Line, Order, chunks};
+use crate::order::{Chunk, Line, Order};
 use crate::resolve::Meant;
 use crate::surface::{Mark, Surface};
 use crate::tag::Tag;
 
 /// The patterns of a reading.
-pub fn of(surface: &Surface<'_>, tags: &[Tag], order: &Order) -> Vec<Feature> {
-    let chunks = chunks(tags);
+pub fn of(surface: &Surface<'_>, tags: &[Tag], chunks: &[Chunk], order: &Order) -> Vec<Feature> {
     let found = chunks.iter().map(|chunk| found(chunk, order)).collect();
     let mut patterns = Patterns { surface, tags, chunks, found, out: Vec::new() };
     (0..patterns.chunks.len()).for_each(|place| patterns.chunk(place));
@@ -30,7 +29,7 @@ pub fn of(surface: &Surface<'_>, tags: &[Tag], order: &Order) -> Vec<Feature> {
 struct Patterns<'a> {
     surface: &'a Surface<'a>,
     tags: &'a [Tag],
-    chunks: Vec<Chunk>,
+    chunks: &'a [Chunk],
     /// What each chunk turned out to be.
     found: Vec<u64>,
     out: Vec<Feature>,

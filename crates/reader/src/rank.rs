@@ -7,7 +7,7 @@ use text::Classes;
 use text::key::KeyMap;
 
 use crate::Candidate;
-use crate::order::{Chunk, Line, Order, Wish, chunks};
+use crate::order::{Chunk, Line, Order, Wish};
 use crate::resolve::{By, Meant, Resolver};
 use crate::second::{Agreement, Second};
 use crate::surface::{Mark, Shape, Surface};
@@ -165,7 +165,7 @@ struct Tally<'a> {
     surface: &'a Surface<'a>,
     resolver: &'a Resolver<'a>,
     tags: &'a [Tag],
-    chunks: Vec<Chunk>,
+    chunks: &'a [Chunk],
 }
 
 /// Counts what speaks for and against a reading.
@@ -173,10 +173,11 @@ pub fn points(
     surface: &Surface<'_>,
     resolver: &Resolver<'_>,
     tags: &[Tag],
+    chunks: &[Chunk],
     order: &Order,
     second: &Second,
 ) -> Points {
-    let mut tally = Tally { points: [0.0; POINTS], surface, resolver, tags, chunks: chunks(tags) };
+    let mut tally = Tally { points: [0.0; POINTS], surface, resolver, tags, chunks };
     tally.second(order, second);
     tally.add(Point::Misfit, order.misfits.len());
     tally.add(Point::Unsold, order.unsold.len());
@@ -271,7 +272,7 @@ impl Tally<'_> {
 
     fn chunks(&mut self) {
         let marks = &self.surface.marks;
-        let chunks = std::mem::take(&mut self.chunks);
+        let chunks = self.chunks;
         for (place, chunk) in chunks.iter().enumerate() {
             let before = place.checked_sub(1).map(|place| &chunks[place]);
             let touches = before.is_some_and(|before| before.end == chunk.first && before.tag == Tag::ITEM);
@@ -318,7 +319,6 @@ impl Tally<'_> {
                 }
             }
         }
-        self.chunks = chunks;
     }
 
     /// Whether a wish for the item before stands right before this one, with nothing but "and" between.

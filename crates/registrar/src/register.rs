@@ -91,7 +91,7 @@ pub fn review(event: &Validated) -> NewReview {
 ///
 /// Nothing is proposed to somebody who speaks of what makes him ill: what comes closest may be just that.
 pub fn rejected(event: &Validated) -> NewEnquiry {
-    let health = knowledge::health::speaks_of_health(&event.message.text);
+    let health = text::health::speaks_of_health(&event.message.text);
     NewEnquiry {
         message_id: event.message.id,
         topic: EnquiryTopic::Menu,

@@ -1,11 +1,11 @@
 //! What a channel to customers is, and what all that speak HTTP have in common.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
+use runtime::http::{self, in_words};
 use store::replies::Reply;
 
 use crate::compose::Words;
@@ -64,18 +64,10 @@ impl Refusal {
     }
 }
 
-/// A client for this address. Never a proxy on the way to this machine itself; and what redirects is not what was set.
+/// A client for this address. It gives up on a connection well before it gives up on an answer: what never found the
+/// other side was surely not sent.
 pub fn client(url: &Url, timeout: Duration) -> Result<Client, String> {
-    let local = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-    runtime::use_ring();
-    let builder = Client::builder()
-        .timeout(timeout)
-        // Well before: what never found the other side was surely not sent.
-        .connect_timeout(timeout / 2)
-        .redirect(redirect::Policy::none())
-        .user_agent(concat!("GreenBite/", env!("CARGO_PKG_VERSION")));
-    let builder = if local { builder.no_proxy() } else { builder };
-    builder.build().map_err(in_words)
+    http::client(url, timeout).connect_timeout(timeout / 2).build().map_err(in_words)
 }
 
 /// How long the other side wants nothing, by its header: seconds, or a time.
@@ -89,21 +81,6 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)))
-}
-
-/// The whole chain of causes, without the address, which may hold a key.
-pub fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !words.contains(&text) {
-            words += &format!(": {text}");
-        }
-        cause = next.source();
-    }
-    words
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::{Client, Url};
+use runtime::http::in_words;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::replies::Reply;
 
-use crate::channel::{Channel, Refusal, client, in_words};
+use crate::channel::{Channel, Refusal, client};
 use crate::compose::Words;
 
 /// How a customer of Telegram's is called in the tables: this, and the chat's number.

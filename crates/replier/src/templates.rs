@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use sheet::{CsvErrors, RowError, Separator, letters};
+use sheet::{CsvErrors, Row, RowError, Rows};
 use store::replies::ReplyStep;
 
 /// The languages of the file, English first: it is used where a text is of none of them.
@@ -104,27 +104,12 @@ impl Templates {
 
     /// From a file with the columns `reply,language,text`. What is filled in stands in braces: `{number}`.
     pub fn read(file: &str, text: impl Read) -> Result<Templates, CsvErrors> {
-        let letters = letters::read_file(file, text)?;
-        let separator = Separator::of(letters.text.split('\n').next().unwrap_or_default().as_bytes());
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator.byte())
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(letters.text.as_bytes());
-        let header = reader.headers().map_err(|error| CsvErrors::one(file, 1, error.to_string()))?;
-        let header: Vec<String> = header.iter().map(str::to_lowercase).collect();
-        let mut columns = [0; 3];
-        for (column, name) in columns.iter_mut().zip(["reply", "language", "text"]) {
-            *column = header
-                .iter()
-                .position(|known| known == name)
-                .ok_or_else(|| CsvErrors::one(file, 1, format!("the column '{name}' is missing")))?;
-        }
+        let rows = Rows::read(file, text, &["reply", "language", "text"])?;
         let (mut templates, mut errors) = (HashMap::new(), Vec::new());
-        for row in reader.records() {
+        for row in rows.iter() {
             let (line, read) = match row {
-                Ok(row) => (row.position().map_or(0, csv::Position::line), template(&row, columns)),
-                Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
+                Ok(row) => (row.line, template(&rows, row)),
+                Err((line, message)) => (line, Err(message)),
             };
             let wrong = match read {
                 Ok((key, text)) => templates
@@ -163,21 +148,17 @@ impl Templates {
 type Template = ((Text, &'static str), String);
 
 /// One row of the file.
-fn template(row: &csv::StringRecord, [reply, language, text]: [usize; 3]) -> Result<Template, String> {
-    let field = |column: usize| row.get(column).unwrap_or_default();
-    let known = Text::ALL.into_iter().find(|text| text.as_str() == field(reply)).ok_or_else(|| {
+fn template(rows: &Rows, row: &Row) -> Result<Template, String> {
+    let (reply, language, said) =
+        (rows.field(row, "reply"), rows.field(row, "language"), rows.field(row, "text"));
+    let known = Text::ALL.into_iter().find(|text| text.as_str() == reply).ok_or_else(|| {
         let all: Vec<&str> = Text::ALL.iter().map(|text| text.as_str()).collect();
-        format!("there is no reply '{}': one of {} is wanted", field(reply), all.join(", "))
+        format!("there is no reply '{}': one of {} is wanted", reply, all.join(", "))
     })?;
     let language =
-        LANGUAGES.into_iter().find(|known| known.eq_ignore_ascii_case(field(language))).ok_or_else(|| {
-            format!(
-                "'{}' is no language of replies: one of {} is wanted",
-                field(language),
-                LANGUAGES.join(", ")
-            )
+        LANGUAGES.into_iter().find(|known| known.eq_ignore_ascii_case(language)).ok_or_else(|| {
+            format!("'{}' is no language of replies: one of {} is wanted", language, LANGUAGES.join(", "))
         })?;
-    let said = field(text);
     if said.is_empty() {
         return Err(format!("the text of '{}' is empty", known.as_str()));
     }

@@ -86,6 +86,7 @@ mod error;
 mod feed;
 mod health;
 pub mod hours;
+pub mod http;
 mod lane;
 mod lanes;
 mod load;

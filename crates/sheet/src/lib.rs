@@ -10,6 +10,7 @@
 //! | [`letters`] | bytes as text, and entities as what they stand for |
 //! | [`errors`] | what is wrong with a file |
 //! | [`columns`] | which column is what, by its name |
+//! | [`rows`] | a file with named columns, row by row |
 //!
 //! ```
 //! use sheet::{Separator, letters};
@@ -22,8 +23,10 @@
 pub mod columns;
 pub mod errors;
 pub mod letters;
+pub mod rows;
 pub mod separator;
 
 pub use columns::{Column, Header};
 pub use errors::{CsvErrors, RowError};
+pub use rows::{Row, Rows};
 pub use separator::Separator;

@@ -2,6 +2,7 @@
 
 pub mod common;
 pub mod food;
+pub mod health;
 pub mod key;
 mod patterns;
 pub mod spelling;

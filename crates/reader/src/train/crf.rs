@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::counts::Counts;
 use crate::decode::{NEVER, allowed_at, starts};
 use crate::features::{self, Feature};
 use crate::surface::Surface;
@@ -105,28 +106,13 @@ fn step(row: &mut Wide, squares: &mut Wide, slope: &Wide, rate: f32) {
 }
 
 fn index(examples: &[&Example]) -> HashMap<Feature, u32> {
-    let mut seen: HashMap<Feature, (u32, u32, usize)> = HashMap::new();
-    let mut in_order: Vec<Feature> = Vec::new();
+    let mut counts = Counts::default();
     let mut sorted: Vec<&&Example> = examples.iter().collect();
     sorted.sort_by_key(|example| example.restaurant);
     for example in sorted {
-        for feature in example.features.iter().flatten() {
-            let entry = seen.entry(*feature).or_insert_with(|| {
-                in_order.push(*feature);
-                (0, 0, usize::MAX)
-            });
-            entry.0 += 1;
-            if entry.2 != example.restaurant {
-                entry.1 += 1;
-                entry.2 = example.restaurant;
-            }
-        }
+        example.features.iter().flatten().for_each(|feature| counts.add(*feature, example.restaurant));
     }
-    let kept = in_order.into_iter().filter(|f| {
-        let (count, restaurants, _) = seen[f];
-        count >= EXAMPLES && restaurants >= RESTAURANTS
-    });
-    kept.zip(0..).collect()
+    counts.kept(EXAMPLES, RESTAURANTS).zip(0..).collect()
 }
 
 fn scores(example: &Example, known: &[Vec<u32>], rows: &[Wide]) -> Vec<Wide> {

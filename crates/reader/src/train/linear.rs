@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::counts::Counts;
 use super::crf::Random;
 use crate::Candidate;
 use crate::features::Feature;
@@ -58,8 +59,7 @@ const WRONG: f32 = 3.0;
 
 /// Learns which signs can be trusted, from readings that are right or wrong.
 pub fn trust(examples: &[(Signs, bool)]) -> Vec<f32> {
-    let mut weights = vec![0.0_f32; SIGNS];
-    let mut squares = [1e-3_f32; SIGNS];
+    let mut learned = Learned::new(SIGNS, 1e-3, 1e-4);
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut random = Random(0x7205);
     for round in 0..150 {
@@ -67,20 +67,16 @@ pub fn trust(examples: &[(Signs, bool)]) -> Vec<f32> {
         let rate = 1.0 / (1.0 + 0.1 * round as f32);
         for at in &order {
             let (signs, right) = &examples[*at];
-            let sum: f32 = signs.iter().zip(&weights).map(|(s, w)| s * w).sum();
+            let sum: f32 = signs.iter().zip(&learned.weights).map(|(s, w)| s * w).sum();
             let guess = 1.0 / (1.0 + (-sum).exp());
             let error = match right {
                 true => 1.0 - guess,
                 false => -WRONG * guess,
             };
-            for ((weight, square), sign) in weights.iter_mut().zip(&mut squares).zip(signs) {
-                let slope = error * sign;
-                *square += slope * slope;
-                *weight += rate * (slope / square.sqrt() - 1e-4 * *weight);
-            }
+            signs.iter().enumerate().for_each(|(at, sign)| learned.step(at, error * sign, rate));
         }
     }
-    weights
+    learned.weights
 }
 
 /// A message's candidates, which of them are right, and whose restaurant it is.
@@ -92,22 +88,14 @@ const RESTAURANTS: u32 = 3;
 
 /// Patterns that many messages of several restaurants have, numbered.
 fn common(examples: &[Ranked<'_>]) -> HashMap<Feature, u32> {
-    let mut seen: HashMap<Feature, (u32, u32, usize)> = HashMap::new();
+    let mut counts = Counts::default();
     for (candidates, _, restaurant) in examples {
         let mut patterns: Vec<Feature> = candidates.iter().flat_map(|c| &c.patterns).copied().collect();
         patterns.sort_unstable();
         patterns.dedup();
-        for pattern in patterns {
-            let entry = seen.entry(pattern).or_insert((0, 0, usize::MAX));
-            entry.0 += 1;
-            if entry.2 != *restaurant {
-                entry.1 += 1;
-                entry.2 = *restaurant;
-            }
-        }
+        patterns.into_iter().for_each(|pattern| counts.add(pattern, *restaurant));
     }
-    let many = seen.into_iter().filter(|(_, (count, of, _))| *count >= MESSAGES && *of >= RESTAURANTS);
-    let mut kept: Vec<Feature> = many.map(|(pattern, _)| pattern).collect();
+    let mut kept: Vec<Feature> = counts.kept(MESSAGES, RESTAURANTS).collect();
     kept.sort_unstable();
     kept.into_iter().zip(0..).collect()
 }

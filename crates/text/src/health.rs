@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::token::{Kind, Token, tokens};
 use serde::Serialize;
-use text::{Kind, Token};
 
 /// A stretch of a text: a word that names an allergen or says that somebody must not have it, or what is between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -237,7 +237,7 @@ fn sentences(text: &str) -> Vec<Sentence> {
     let mut words: Vec<Word> = Vec::new();
     let mut end = 0;
     let is_word = |token: &Token| matches!(token.kind, Kind::Word | Kind::Number(_));
-    for token in text::tokens(text).into_iter().filter(is_word) {
+    for token in tokens(text).into_iter().filter(is_word) {
         let between = &text[end..token.start];
         end = token.end;
         if between.contains(['.', '!', '?', ';', '\n', '\u{2026}']) {
@@ -260,8 +260,8 @@ fn word(text: &str, token: Token, joined: bool) -> Word {
     let article =
         whole.char_indices().take(3).find(|(_, c)| matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '`'));
     let behind = article.map(|(at, mark)| token.start + at + mark.len_utf8());
-    let noun = behind
-        .and_then(|start| Some((start, text::tokens(&text[start..token.end]).into_iter().next()?.text)));
+    let noun =
+        behind.and_then(|start| Some((start, tokens(&text[start..token.end]).into_iter().next()?.text)));
     match noun {
         Some((start, folded)) => Word { place: start..token.end, folded, joined },
         None => Word { place: token.start..token.end, folded: token.text, joined },
@@ -368,7 +368,7 @@ mod tests {
         for phrase in words.allergens.iter().flat_map(|(_, phrases)| phrases) {
             assert!(!phrase.0.is_empty());
             for pattern in &phrase.0 {
-                assert_eq!(text::tokens(&pattern.word)[0].text, pattern.word);
+                assert_eq!(tokens(&pattern.word)[0].text, pattern.word);
             }
         }
     }
